@@ -1,0 +1,38 @@
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import type { Schema } from './schema.ts';
+
+export type Db = Kysely<Schema>;
+export type { Transaction } from 'kysely';
+
+/** Amounts and counts are whole numbers below 2^53; a larger one is a bug and must be loud, not rounded. */
+function parseInt8(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new Error(`a bigint of the database does not fit a number: ${text}`);
+  return value;
+}
+
+pg.types.setTypeParser(pg.types.builtins.INT8, parseInt8);
+
+/**
+ * A pool of connections to `url`. A statement that has not answered in `statementTimeoutMs` fails on our side even when
+ * the server is frozen, and its connection is thrown away.
+ */
+export function createPool(url: string, options: { max: number; name: string; statementTimeoutMs?: number }): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.max,
+    application_name: options.name,
+    connectionTimeoutMillis: 2_500,
+    query_timeout: options.statementTimeoutMs ?? 15_000,
+    idle_in_transaction_session_timeout: 30_000,
+    keepAlive: true,
+  });
+  // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+  pool.on('error', () => {});
+  return pool;
+}
+
+export function createDb(pool: pg.Pool): Db {
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+}

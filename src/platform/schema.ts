@@ -1,0 +1,328 @@
+import type { ColumnType, Generated } from 'kysely';
+
+/** The tables of `migrations/`, as kysely sees them. A sentence about each row stands above its table there. */
+
+type Time = ColumnType<Date, Date | string, Date | string>;
+type TimeOrNull = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+type DefaultTime = ColumnType<Date, Date | string | undefined, Date | string>;
+type Json<T> = ColumnType<T, string, string>;
+
+export type EventState = 'pending' | 'retrying' | 'applied' | 'ignored' | 'dead' | 'overridden';
+export type DeadReason = 'permanent' | 'transient_exhausted' | 'malformed' | 'crashed';
+export type AttemptOutcome = 'ok' | 'transient' | 'permanent' | 'throttled' | 'handed_back';
+export type TicketState = 'open' | 'acknowledged' | 'snoozed' | 'resolved' | 'merged';
+export type Severity = 'P1' | 'P2' | 'P3' | 'P4';
+export type Role = 'viewer' | 'engineer' | 'lead' | 'admin';
+
+type EventTable = {
+  provider: string;
+  id: Generated<number>;
+  dedup_key: string;
+  body_hash: Buffer;
+  kind: string;
+  provider_type: string | null;
+  transaction_id: string | null;
+  subscription_id: string | null;
+  user_id: string | null;
+  amount_minor: number | null;
+  currency: string | null;
+  payer_country: string | null;
+  plan: string | null;
+  occurred_at: TimeOrNull;
+  facts: ColumnType<unknown, string | null, string | null>;
+  country: string | null;
+  late: Generated<boolean>;
+  conflicts: Generated<number>;
+  received_at: Time;
+  state: EventState;
+  reason: DeadReason | null;
+  error_family: string | null;
+  due_at: Time;
+  tries: Generated<number>;
+  attempts: Generated<number>;
+  fence: Generated<number>;
+  lease_until: TimeOrNull;
+  lost_leases: Generated<number>;
+  ticket_id: number | null;
+  redrive_id: number | null;
+  settled_by: string | null;
+  settled_reason: string | null;
+  finished_at: TimeOrNull;
+};
+
+type PayloadTable = {
+  provider: string;
+  event_id: number;
+  month: Time;
+  content_encoding: string | null;
+  content_type: string | null;
+  header_id: string | null;
+  body: Buffer;
+};
+
+type AttemptTable = {
+  provider: string;
+  event_id: number;
+  n: number;
+  started_at: Time;
+  duration_ms: number;
+  dependency: string;
+  outcome: AttemptOutcome;
+  http_status: number | null;
+  error_code: string | null;
+  error: string | null;
+  delay_ms: number | null;
+};
+
+type PaymentTable = {
+  provider: string;
+  transaction_id: string;
+  user_id: string | null;
+  subscription_id: string | null;
+  amount_minor: number | null;
+  currency: string | null;
+  payer_country: string | null;
+  first_received_at: Time;
+};
+
+type SubscriptionTable = {
+  provider: string;
+  subscription_id: string;
+  user_id: string | null;
+  first_received_at: Time;
+};
+
+export type FactType = 'paid' | 'refunded' | 'disputed' | 'dispute_won' | 'dispute_lost' | 'canceled' | 'granted';
+
+type FactTable = {
+  provider: string;
+  subject: string;
+  effect: string;
+  type: FactType;
+  event_id: number;
+  transaction_id: string | null;
+  subscription_id: string | null;
+  user_id: string | null;
+  amount_minor: number | null;
+  currency: string | null;
+  plan: string | null;
+  at: TimeOrNull;
+  received_at: Time;
+  detail: ColumnType<Record<string, unknown> | null, string | null, string | null>;
+};
+
+type CustomerTable = { user_id: string; sending_until: TimeOrNull; sending_token: Generated<number> };
+
+type EntitlementTable = {
+  user_id: string;
+  feature: string;
+  since: Time;
+  until: TimeOrNull;
+  revoked: boolean;
+  revision: number;
+  sent_revision: Generated<number>;
+  changed_at: DefaultTime;
+};
+
+type CounterTable = {
+  shard: number;
+  received: number;
+  stored: number;
+  duplicate: number;
+  refused: number;
+  applied: number;
+  ignored: number;
+  waiting: number;
+  dead: number;
+  overridden: number;
+};
+
+type RefusalTable = {
+  id: Generated<number>;
+  provider: string;
+  cause: string;
+  detail: string | null;
+  country: string | null;
+  received_at: Time;
+  age_seconds: number | null;
+  header_names: string[];
+  secret_fingerprints: string[];
+  body_hash: Buffer;
+  body_bytes: number;
+  sealed: Buffer | null;
+  ticket_id: number | null;
+  verified_at: TimeOrNull;
+  event_provider: string | null;
+  event_id: number | null;
+};
+
+type RedriveTable = {
+  id: Generated<number>;
+  command_id: string;
+  scope: string;
+  ticket_id: number | null;
+  provider: string | null;
+  transaction_id: string | null;
+  requested_by: string;
+  requested_at: DefaultTime;
+  events: Generated<number>;
+};
+
+type TicketTable = {
+  id: Generated<number>;
+  fingerprint: string;
+  stage: string;
+  source: string;
+  dependency: string | null;
+  error_family: string;
+  state: Generated<TicketState>;
+  severity: Severity;
+  owner_id: number | null;
+  owner_name: string | null;
+  owner_until: TimeOrNull;
+  snoozed_until: TimeOrNull;
+  merged_into: number | null;
+  failures: Generated<number>;
+  countries: Json<Record<string, number>>;
+  sample_transaction: string | null;
+  opened_at: DefaultTime;
+  first_failure_at: Time;
+  last_failure_at: Time;
+  resolved_at: TimeOrNull;
+  resolved_by: string | null;
+  resolved_reason: string | null;
+  state_revision: Generated<number>;
+  wanted_revision: Generated<number>;
+  urgent_revision: Generated<number>;
+};
+
+type CauseTable = { fingerprint: string; ticket_id: number | null };
+
+type TicketLogTable = {
+  id: Generated<number>;
+  ticket_id: number;
+  at: DefaultTime;
+  kind: string;
+  actor: string | null;
+  text: string;
+};
+
+type LeaseTable = { name: string; holder: string; token: Generated<number>; expires_at: Time };
+
+type JobRunTable = {
+  name: string;
+  due_at: Time;
+  holder: string;
+  started_at: DefaultTime;
+  finished_at: TimeOrNull;
+  outcome: ColumnType<unknown, string | null | undefined, string | null>;
+  error: string | null;
+};
+
+type ReplicaTable = { id: string; roles: string; started_at: DefaultTime; seen_at: DefaultTime };
+
+type PersonTable = {
+  telegram_id: number;
+  first_name: string | null;
+  username: string | null;
+  role: Role;
+  active: Generated<boolean>;
+  private_chat: Generated<boolean>;
+  created_at: DefaultTime;
+};
+
+type AuditTable = {
+  id: number;
+  at: Time;
+  actor: string;
+  action: string;
+  target: string;
+  allowed: boolean;
+  detail: Json<Record<string, unknown>>;
+  previous_hash: Buffer;
+  hash: Buffer;
+};
+
+type AuditHeadTable = { singleton: Generated<boolean>; id: number; hash: Buffer };
+
+type TelegramUpdateTable = {
+  update_id: number;
+  lane: string;
+  kind: string;
+  payload: ColumnType<unknown, string | null, string | null>;
+  state: Generated<'pending' | 'done' | 'dead'>;
+  failures: Generated<number>;
+  error: string | null;
+  received_at: DefaultTime;
+  lease_until: TimeOrNull;
+  finished_at: TimeOrNull;
+};
+
+type CardTable = {
+  ticket_id: number;
+  chat_id: number;
+  message_id: number | null;
+  shown_revision: Generated<number>;
+  shown_text_hash: string | null;
+  first_shown_at: TimeOrNull;
+  last_drawn_at: TimeOrNull;
+  in_digest: number | null;
+  error: string | null;
+};
+
+type NoticeTable = {
+  id: Generated<number>;
+  key: string;
+  chat_id: number | null;
+  person_id: number | null;
+  ticket_id: number | null;
+  kind: string;
+  body: Json<Record<string, unknown>>;
+  wanted_revision: Generated<number>;
+  shown_revision: Generated<number>;
+  message_id: number | null;
+  failures: Generated<number>;
+  not_before: TimeOrNull;
+  state: Generated<'pending' | 'sent' | 'failed'>;
+  error: string | null;
+  created_at: DefaultTime;
+  sent_at: TimeOrNull;
+};
+
+type ChatSpendingTable = { id: Generated<number>; chat_id: number; at: DefaultTime; method: string; class: string };
+
+type ChatTable = {
+  configured_id: number;
+  chat_id: number;
+  paused_until: TimeOrNull;
+  broken: string | null;
+  changed_at: DefaultTime;
+};
+
+export type Schema = {
+  event: EventTable;
+  payload: PayloadTable;
+  attempt: AttemptTable;
+  payment: PaymentTable;
+  subscription: SubscriptionTable;
+  fact: FactTable;
+  customer: CustomerTable;
+  entitlement: EntitlementTable;
+  counter: CounterTable;
+  refusal: RefusalTable;
+  redrive: RedriveTable;
+  ticket: TicketTable;
+  cause: CauseTable;
+  ticket_log: TicketLogTable;
+  lease: LeaseTable;
+  job_run: JobRunTable;
+  replica: ReplicaTable;
+  person: PersonTable;
+  audit: AuditTable;
+  audit_head: AuditHeadTable;
+  telegram_update: TelegramUpdateTable;
+  card: CardTable;
+  notice: NoticeTable;
+  chat_spending: ChatSpendingTable;
+  chat: ChatTable;
+};
