@@ -50,7 +50,7 @@ create index event_fresh on event (id) where state = 'pending';
 create index event_due_again on event (due_at) where state = 'retrying';
 create index event_suspect on event (id) where lost_leases > 0 and state in ('pending', 'retrying');
 create index event_of_transaction on event (provider, transaction_id) where transaction_id is not null;
-create index event_dead on event (ticket_id, user_id) where state = 'dead';
+create index event_of_ticket on event (ticket_id, user_id) where ticket_id is not null;
 create index event_of_redrive on event (redrive_id) where redrive_id is not null;
 
 -- A row is the raw body of an event. Partitioned by month of receipt (UTC) so that retention drops a table and deletes no row.

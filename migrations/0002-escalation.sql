@@ -53,3 +53,12 @@ create table ticket_log (
   text text not null
 );
 create index ticket_log_of_ticket on ticket_log (ticket_id, id);
+
+-- A row is an act of a person on a ticket: the same press, delivered twice, acts once.
+create table ticket_act (
+  command_id text primary key,
+  ticket_id bigint not null references ticket,
+  action text not null,
+  actor text not null,
+  at timestamptz not null default clock_timestamp()
+);

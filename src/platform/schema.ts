@@ -207,6 +207,8 @@ type TicketLogTable = {
   text: string;
 };
 
+type TicketActTable = { command_id: string; ticket_id: number; action: string; actor: string; at: DefaultTime };
+
 type LeaseTable = { name: string; holder: string; token: Generated<number>; expires_at: Time };
 
 type JobRunTable = {
@@ -314,6 +316,7 @@ export type Schema = {
   ticket: TicketTable;
   cause: CauseTable;
   ticket_log: TicketLogTable;
+  ticket_act: TicketActTable;
   lease: LeaseTable;
   job_run: JobRunTable;
   replica: ReplicaTable;

@@ -1,0 +1,155 @@
+import type { Transaction } from 'kysely';
+import type { Db } from '../platform/database.ts';
+import type { Schema, Severity } from '../platform/schema.ts';
+import { type Cause, fingerprintOf } from './fingerprint.ts';
+import { graver, MANY_PEOPLE, severityOf } from './severity.ts';
+import {
+  appendLog,
+  attachFailures,
+  countPeopleWaiting,
+  insertTicket,
+  type LockedTicket,
+  listDoneTickets,
+  lockLatestTicket,
+  lockTicket,
+  markOpen,
+  markResolved,
+  markSeverity,
+} from './ticket-store.ts';
+
+type Trx = Transaction<Schema>;
+
+/** A failure this soon after resolving says that the cause was not gone: the same ticket opens again. */
+const REOPEN_WITHIN_MS = 2 * 60 * 60 * 1000;
+
+/** Failures of one cause, as many as a batch brought. The ticket is touched once for all of them. */
+export type Failures = {
+  cause: Cause;
+  count: number;
+  /** Where the webhooks came from; null is unknown. */
+  countries: (string | null)[];
+  sampleTransaction: string | null;
+  /** What somebody must look at although no customer is known to wait. */
+  needsLook: boolean;
+};
+
+export type OpenedTicket = { ticketId: number; opened: boolean };
+
+/**
+ * Opens the cause's ticket, or attaches to the one that is open, or opens the one again that was resolved too early; in the
+ * transaction of what failed. Afterwards the caller writes the ticket's id on what failed and calls `raiseSeverity`.
+ */
+export async function openOrAttach(trx: Trx, failures: Failures, now: Date | null = null): Promise<OpenedTicket> {
+  const latest = await lockLatestTicket(trx, failures.cause);
+  if (!latest) return openTicket(trx, failures, now);
+  if (latest.state === 'merged') return openTicket(trx, failures, now);
+  if (latest.state === 'resolved') {
+    if (!resolvedTooEarly(latest, now ?? new Date())) return openTicket(trx, failures, now);
+    await reopenByItself(trx, latest.id, now);
+  }
+  await attach(trx, latest, failures, now);
+  return { ticketId: latest.id, opened: false };
+}
+
+/** Groups are taken in the order of their fingerprints, so that two batches never wait for each other. */
+export function inLockOrder(groups: Failures[]): Failures[] {
+  return [...groups].sort((a, b) => (fingerprintOf(a.cause) < fingerprintOf(b.cause) ? -1 : 1));
+}
+
+function resolvedTooEarly(ticket: LockedTicket, now: Date): boolean {
+  return ticket.resolvedAt !== null && now.getTime() - ticket.resolvedAt.getTime() < REOPEN_WITHIN_MS;
+}
+
+async function openTicket(trx: Trx, failures: Failures, now: Date | null): Promise<OpenedTicket> {
+  const ticketId = await insertTicket(trx, {
+    cause: failures.cause,
+    severity: failures.needsLook ? 'P3' : 'P4',
+    failures: failures.count,
+    countries: addCountries({}, failures.countries),
+    sampleTransaction: failures.sampleTransaction,
+    now,
+  });
+  await appendLog(trx, { ticketId, kind: 'opened', actor: null, text: 'opened', now });
+  return { ticketId, opened: true };
+}
+
+async function reopenByItself(trx: Trx, ticketId: number, now: Date | null): Promise<void> {
+  await markOpen(trx, ticketId, { by: 'itself' });
+  await appendLog(trx, { ticketId, kind: 'reopened', actor: null, text: 'failing again, reopened', now });
+}
+
+async function attach(trx: Trx, ticket: LockedTicket, failures: Failures, now: Date | null): Promise<void> {
+  const countries = addCountries(ticket.countries, failures.countries);
+  await attachFailures(trx, ticket.id, { failures: failures.count, countries, now });
+  const step = crossedStep(ticket.failures, ticket.failures + failures.count);
+  if (step) await appendLog(trx, { ticketId: ticket.id, kind: 'growing', actor: null, text: `${step}+ failures`, now });
+}
+
+const STEPS = [1_000_000, 100_000, 10_000, 1_000, 100, 20];
+
+/** A line of the story for each power of ten, not for each batch. */
+function crossedStep(before: number, after: number): number | null {
+  return STEPS.find((step) => before < step && after >= step) ?? null;
+}
+
+function addCountries(known: Record<string, number>, countries: (string | null)[]): Record<string, number> {
+  const sum = { ...known };
+  for (const country of countries) if (country) sum[country] = (sum[country] ?? 0) + 1;
+  return sum;
+}
+
+/** To be called when the failures carry the ticket's id: the severity rises with the people who wait. */
+export async function raiseSeverity(trx: Trx, ticketId: number, needsLook: boolean): Promise<Severity> {
+  const ticket = (await lockTicket(trx, ticketId))!;
+  if (ticket.severity === 'P1') return 'P1';
+  const peopleWaiting = await countPeopleWaiting(trx, ticketId, MANY_PEOPLE);
+  const severity = graver(ticket.severity, severityOf({ peopleWaiting, breakerOpen: false, needsLook }));
+  if (severity !== ticket.severity) await markSeverity(trx, ticketId, severity);
+  return severity;
+}
+
+/** Closes tickets of which everything attached has been applied meanwhile. Answers the ones it closed. */
+export async function resolveDoneTickets(trx: Trx, ticketIds: number[], now: Date | null = null): Promise<number[]> {
+  if (ticketIds.length === 0) return [];
+  const done = await listDoneTickets(trx, ticketIds);
+  for (const ticketId of done) {
+    await markResolved(trx, ticketId, { by: 'itself' }, { by: 'itself', reason: 'everything on it was applied', now });
+    await appendLog(trx, {
+      ticketId,
+      kind: 'resolved',
+      actor: null,
+      text: 'everything applied, resolved by itself',
+      now,
+    });
+  }
+  return done;
+}
+
+/** Something of Breakwater's own that a person must see: a count that does not add up, an update nobody could handle. */
+export async function openOperationalTicket(
+  db: Db,
+  finding: {
+    stage: 'ledger' | 'telegram' | 'operations';
+    source: string;
+    errorFamily: string;
+    severity: Severity;
+    text: string;
+  },
+  now: Date | null = null,
+): Promise<OpenedTicket> {
+  return db.transaction().execute(async (trx) => {
+    const cause: Cause = {
+      stage: finding.stage,
+      source: finding.source,
+      dependency: null,
+      errorFamily: finding.errorFamily,
+    };
+    const failures = { cause, count: 1, countries: [], sampleTransaction: null, needsLook: true };
+    const ticket = await openOrAttach(trx, failures, now);
+    if (ticket.opened) {
+      await markSeverity(trx, ticket.ticketId, finding.severity);
+      await appendLog(trx, { ticketId: ticket.ticketId, kind: 'finding', actor: null, text: finding.text, now });
+    }
+    return ticket;
+  });
+}

@@ -1,0 +1,146 @@
+import type { Transaction } from 'kysely';
+import type { Actor } from '../people/person.ts';
+import type { Db } from '../platform/database.ts';
+import type { Schema } from '../platform/schema.ts';
+import { findTicket } from './ticket-query.ts';
+import {
+  appendLog,
+  findOpenTwin,
+  insertActOnce,
+  type LockedTicket,
+  lockTicket,
+  markAcknowledged,
+  markLatestOfCause,
+  markMerged,
+  markOpen,
+  markResolved,
+  settleDeadEvents,
+  takeOverTwin,
+  unsettleDeadEvents,
+} from './ticket-store.ts';
+import type { TicketView } from './ticket-view.ts';
+import { ticketName } from './ticket-view.ts';
+
+type Trx = Transaction<Schema>;
+
+export type ActRequest = {
+  ticketId: number;
+  actor: Actor;
+  /** The revision the button was drawn with; null when the person named the ticket and saw no button. */
+  seenRevision: number | null;
+  /** Unique per press or command: the same one, delivered twice, acts once. */
+  commandId: string;
+};
+
+/** `stale`: somebody was quicker, nothing changed; `ticket` tells what is true now. */
+export type ActResult = { outcome: 'done' | 'repeated' | 'stale' | 'unknown'; ticket: TicketView | null };
+
+export function acknowledgeTicket(db: Db, request: ActRequest): Promise<ActResult> {
+  return act(db, request, 'acknowledge', ['open', 'snoozed'], async (trx) => {
+    await markAcknowledged(trx, request.ticketId, request.actor);
+    return `acknowledged by ${request.actor.name}`;
+  });
+}
+
+/** Resolving settles what is dead and was not redriven: by whom and why is written on each event. */
+export function resolveTicket(db: Db, request: ActRequest & { reason: string | null }): Promise<ActResult> {
+  return act(db, request, 'resolve', ['open', 'acknowledged', 'snoozed'], async (trx) => {
+    const resolution = { by: request.actor.name, reason: request.reason, now: null };
+    const settled = await settleDeadEvents(trx, request.ticketId, request.actor.name, request.reason);
+    await markResolved(trx, request.ticketId, { by: 'person' }, resolution);
+    return `resolved by ${request.actor.name}${settled ? `, ${settled} settled without a retry` : ''}`;
+  });
+}
+
+/** Opens it again, with what had been settled; a twin that has opened meanwhile is merged into it. */
+export function reopenTicket(db: Db, request: ActRequest): Promise<ActResult> {
+  return act(db, request, 'reopen', ['resolved'], async (trx) => {
+    await mergeTwin(trx, request.ticketId);
+    await markOpen(trx, request.ticketId, { by: 'person' });
+    await unsettleDeadEvents(trx, request.ticketId);
+    await markLatestOfCause(trx, request.ticketId);
+    return `reopened by ${request.actor.name}`;
+  });
+}
+
+/** A note changes no state: it is never stale. */
+export function noteTicket(db: Db, request: Omit<ActRequest, 'seenRevision'> & { text: string }): Promise<ActResult> {
+  return db.transaction().execute(async (trx) => {
+    if (!(await lockTicket(trx, request.ticketId))) return { outcome: 'unknown', ticket: null };
+    const first = await insertActOnce(trx, { ...request, action: 'note', actor: request.actor.name });
+    const line = { ticketId: request.ticketId, kind: 'note', actor: request.actor.name, text: request.text, now: null };
+    if (first) await appendLog(trx, line);
+    if (first) await markSeen(trx, request.ticketId);
+    return { outcome: first ? 'done' : 'repeated', ticket: await findTicket(trx, request.ticketId) };
+  });
+}
+
+async function act(
+  db: Db,
+  request: ActRequest,
+  action: string,
+  from: LockedTicket['state'][],
+  change: (trx: Trx) => Promise<string>,
+): Promise<ActResult> {
+  return db.transaction().execute(async (trx) => {
+    const ticket = await lockTicket(trx, request.ticketId);
+    if (!ticket) return { outcome: 'unknown', ticket: null };
+    const outcome = await changeOnce(trx, request, action, fits(ticket, request, from), change);
+    return { outcome, ticket: await findTicket(trx, request.ticketId) };
+  });
+}
+
+function fits(ticket: LockedTicket, request: ActRequest, from: LockedTicket['state'][]): boolean {
+  const unchanged = request.seenRevision === null || request.seenRevision === ticket.stateRevision;
+  return unchanged && from.includes(ticket.state);
+}
+
+async function changeOnce(
+  trx: Trx,
+  request: ActRequest,
+  action: string,
+  fitting: boolean,
+  change: (trx: Trx) => Promise<string>,
+): Promise<'done' | 'repeated' | 'stale'> {
+  const act = { commandId: request.commandId, ticketId: request.ticketId, action, actor: request.actor.name };
+  const before = await trx
+    .selectFrom('ticket_act')
+    .select('ticket_id')
+    .where('command_id', '=', act.commandId)
+    .executeTakeFirst();
+  if (before) return 'repeated';
+  if (!fitting) return 'stale';
+  await insertActOnce(trx, act);
+  const text = await change(trx);
+  await appendLog(trx, { ticketId: request.ticketId, kind: action, actor: request.actor.name, text, now: null });
+  return 'done';
+}
+
+async function mergeTwin(trx: Trx, ticketId: number): Promise<void> {
+  const twinId = await findOpenTwin(trx, ticketId);
+  if (twinId === null) return;
+  await markMerged(trx, twinId, ticketId);
+  await takeOverTwin(trx, ticketId, twinId);
+  await appendLog(trx, {
+    ticketId: twinId,
+    kind: 'merged',
+    actor: null,
+    text: `merged into ${ticketName(ticketId)}`,
+    now: null,
+  });
+  await appendLog(trx, {
+    ticketId,
+    kind: 'merged',
+    actor: null,
+    text: `${ticketName(twinId)} merged into this`,
+    now: null,
+  });
+}
+
+async function markSeen(trx: Trx, ticketId: number): Promise<void> {
+  await trx
+    .updateTable('ticket')
+    .set((eb) => ({ wanted_revision: eb('wanted_revision', '+', 1), urgent_revision: eb('wanted_revision', '+', 1) }))
+    .where('id', '=', ticketId)
+    .execute();
+}

@@ -1,0 +1,273 @@
+import { sql, type Transaction, type UpdateObject } from 'kysely';
+import type { Schema, Severity } from '../platform/schema.ts';
+import { type Cause, fingerprintOf } from './fingerprint.ts';
+
+type Trx = Transaction<Schema>;
+
+export type LockedTicket = {
+  id: number;
+  state: 'open' | 'acknowledged' | 'snoozed' | 'resolved' | 'merged';
+  severity: Severity;
+  failures: number;
+  countries: Record<string, number>;
+  resolvedAt: Date | null;
+  stateRevision: number;
+};
+
+const LOCKED_COLUMNS = [
+  'id',
+  'state',
+  'severity',
+  'failures',
+  'countries',
+  'resolved_at as resolvedAt',
+  'state_revision as stateRevision',
+] as const;
+
+/** Locks the cause, and so decides for everyone who fails by it at this moment, and answers its latest ticket. */
+export async function lockLatestTicket(trx: Trx, cause: Cause): Promise<LockedTicket | null> {
+  const fingerprint = fingerprintOf(cause);
+  await trx
+    .insertInto('cause')
+    .values({ fingerprint, ticket_id: null })
+    .onConflict((oc) => oc.doNothing())
+    .execute();
+  const row = await trx
+    .selectFrom('cause')
+    .select('ticket_id')
+    .where('fingerprint', '=', fingerprint)
+    .forUpdate()
+    .executeTakeFirstOrThrow();
+  return row.ticket_id === null ? null : lockTicket(trx, row.ticket_id);
+}
+
+export async function lockTicket(trx: Trx, ticketId: number): Promise<LockedTicket | null> {
+  const row = await trx
+    .selectFrom('ticket')
+    .select(LOCKED_COLUMNS)
+    .where('id', '=', ticketId)
+    .forUpdate()
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+export type NewTicket = {
+  cause: Cause;
+  severity: Severity;
+  failures: number;
+  countries: Record<string, number>;
+  sampleTransaction: string | null;
+  now: Date | null;
+};
+
+export async function insertTicket(trx: Trx, ticket: NewTicket): Promise<number> {
+  const at = sql<Date>`coalesce(${ticket.now}::timestamptz, clock_timestamp())`;
+  const fingerprint = fingerprintOf(ticket.cause);
+  const { id } = await trx
+    .insertInto('ticket')
+    .values({
+      fingerprint,
+      stage: ticket.cause.stage,
+      source: ticket.cause.source,
+      dependency: ticket.cause.dependency,
+      error_family: ticket.cause.errorFamily,
+      severity: ticket.severity,
+      failures: ticket.failures,
+      countries: JSON.stringify(ticket.countries),
+      sample_transaction: ticket.sampleTransaction,
+      opened_at: at,
+      first_failure_at: at,
+      last_failure_at: at,
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  await trx.updateTable('cause').set({ ticket_id: id }).where('fingerprint', '=', fingerprint).execute();
+  return id;
+}
+
+/** More failures of a cause that has an open ticket: only the picture changes, so no failure outruns a press. */
+export async function attachFailures(
+  trx: Trx,
+  ticketId: number,
+  more: { failures: number; countries: Record<string, number>; now: Date | null },
+): Promise<void> {
+  await trx
+    .updateTable('ticket')
+    .set({
+      failures: sql`failures + ${more.failures}`,
+      countries: JSON.stringify(more.countries),
+      last_failure_at: sql`coalesce(${more.now}::timestamptz, clock_timestamp())`,
+      wanted_revision: sql`wanted_revision + 1`,
+    })
+    .where('id', '=', ticketId)
+    .execute();
+}
+
+export async function markSeverity(trx: Trx, ticketId: number, severity: Severity): Promise<void> {
+  await trx
+    .updateTable('ticket')
+    .set({ severity, wanted_revision: sql`wanted_revision + 1` })
+    .where('id', '=', ticketId)
+    .execute();
+}
+
+/** Who did it decides how soon it is drawn: a person's act may jump the queue of pictures. */
+export type StateChange = { by: 'person' | 'itself' };
+
+export async function markOpen(trx: Trx, ticketId: number, change: StateChange): Promise<void> {
+  await updateState(trx, ticketId, change, {
+    state: 'open',
+    owner_id: null,
+    owner_name: null,
+    owner_until: null,
+    resolved_at: null,
+    resolved_by: null,
+    resolved_reason: null,
+  });
+}
+
+export async function markAcknowledged(
+  trx: Trx,
+  ticketId: number,
+  owner: { personId: number; name: string },
+): Promise<void> {
+  await updateState(
+    trx,
+    ticketId,
+    { by: 'person' },
+    { state: 'acknowledged', owner_id: owner.personId, owner_name: owner.name },
+  );
+}
+
+export async function markResolved(
+  trx: Trx,
+  ticketId: number,
+  change: StateChange,
+  resolution: { by: string; reason: string | null; now: Date | null },
+): Promise<void> {
+  await updateState(trx, ticketId, change, {
+    state: 'resolved',
+    resolved_at: sql<Date>`coalesce(${resolution.now}::timestamptz, clock_timestamp())`,
+    resolved_by: resolution.by,
+    resolved_reason: resolution.reason,
+  });
+}
+
+export async function markMerged(trx: Trx, ticketId: number, intoId: number): Promise<void> {
+  await updateState(trx, ticketId, { by: 'person' }, { state: 'merged', merged_into: intoId });
+}
+
+type StateColumns = UpdateObject<Schema, 'ticket', 'ticket'>;
+
+async function updateState(trx: Trx, ticketId: number, change: StateChange, columns: StateColumns): Promise<void> {
+  const revisions: StateColumns = {
+    state_revision: sql`state_revision + 1`,
+    wanted_revision: sql`wanted_revision + 1`,
+    ...(change.by === 'person' ? { urgent_revision: sql`wanted_revision + 1` } : {}),
+  };
+  await trx
+    .updateTable('ticket')
+    .set({ ...columns, ...revisions })
+    .where('id', '=', ticketId)
+    .execute();
+}
+
+export async function appendLog(
+  trx: Trx,
+  line: { ticketId: number; kind: string; actor: string | null; text: string; now: Date | null },
+): Promise<void> {
+  await trx
+    .insertInto('ticket_log')
+    .values({
+      ticket_id: line.ticketId,
+      kind: line.kind,
+      actor: line.actor,
+      text: line.text,
+      at: sql<Date>`coalesce(${line.now}::timestamptz, clock_timestamp())`,
+    })
+    .execute();
+}
+
+/** False when this very press has acted before. */
+export async function insertActOnce(
+  trx: Trx,
+  act: { commandId: string; ticketId: number; action: string; actor: string },
+): Promise<boolean> {
+  const inserted = await trx
+    .insertInto('ticket_act')
+    .values({ command_id: act.commandId, ticket_id: act.ticketId, action: act.action, actor: act.actor })
+    .onConflict((oc) => oc.doNothing())
+    .executeTakeFirst();
+  return inserted.numInsertedOrUpdatedRows === 1n;
+}
+
+/** People of events that are dead and unsettled, or on their way again; counting stops at `atMost`. */
+export async function countPeopleWaiting(trx: Trx, ticketId: number, atMost: number): Promise<number> {
+  const { rows } = await sql<{ people: number }>`
+    select count(*)::int as people from (
+      select distinct coalesce(user_id, transaction_id, dedup_key) from event
+      where ticket_id = ${ticketId} and (state in ('pending', 'retrying') or (state = 'dead' and settled_by is null))
+      limit ${atMost}
+    ) waiting`.execute(trx);
+  return rows[0]!.people;
+}
+
+/** Resolving by hand says: we know about what is dead here and will not redrive it. */
+export async function settleDeadEvents(trx: Trx, ticketId: number, by: string, reason: string | null): Promise<number> {
+  const result = await trx
+    .updateTable('event')
+    .set({ settled_by: by, settled_reason: reason })
+    .where('ticket_id', '=', ticketId)
+    .where('state', '=', 'dead')
+    .where('settled_by', 'is', null)
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
+}
+
+export async function unsettleDeadEvents(trx: Trx, ticketId: number): Promise<void> {
+  await trx
+    .updateTable('event')
+    .set({ settled_by: null, settled_reason: null })
+    .where('ticket_id', '=', ticketId)
+    .where('state', '=', 'dead')
+    .execute();
+}
+
+/** Of these tickets, the ones that are open although nothing attached to them waits for anybody any more. */
+export async function listDoneTickets(trx: Trx, ticketIds: number[]): Promise<number[]> {
+  const { rows } = await sql<{ id: number }>`
+    select t.id from ticket t
+    where t.id = any(${ticketIds}::bigint[]) and t.state in ('open', 'acknowledged', 'snoozed') and t.error_family <> 'conflict'
+      and not exists (select 1 from event e where e.ticket_id = t.id
+                      and (e.state in ('pending', 'retrying') or (e.state = 'dead' and e.settled_by is null)))
+      and not exists (select 1 from refusal r where r.ticket_id = t.id and r.verified_at is null)
+    order by t.id for update of t`.execute(trx);
+  return rows.map((row) => row.id);
+}
+
+export async function findOpenTwin(trx: Trx, ticketId: number): Promise<number | null> {
+  const row = await trx
+    .selectFrom('ticket as twin')
+    .innerJoin('ticket as mine', 'mine.fingerprint', 'twin.fingerprint')
+    .select('twin.id')
+    .where('mine.id', '=', ticketId)
+    .whereRef('twin.id', '<>', 'mine.id')
+    .where('twin.state', 'not in', ['resolved', 'merged'])
+    .executeTakeFirst();
+  return row?.id ?? null;
+}
+
+/** The twin's failures, and whatever hangs on it, become this ticket's. */
+export async function takeOverTwin(trx: Trx, ticketId: number, twinId: number): Promise<void> {
+  await trx.updateTable('event').set({ ticket_id: ticketId }).where('ticket_id', '=', twinId).execute();
+  await trx.updateTable('refusal').set({ ticket_id: ticketId }).where('ticket_id', '=', twinId).execute();
+  await sql`
+    update ticket mine set failures = mine.failures + twin.failures, last_failure_at = greatest(mine.last_failure_at, twin.last_failure_at)
+    from ticket twin where mine.id = ${ticketId} and twin.id = ${twinId}`.execute(trx);
+}
+
+export async function markLatestOfCause(trx: Trx, ticketId: number): Promise<void> {
+  await sql`update cause set ticket_id = ${ticketId} where fingerprint = (select fingerprint from ticket where id = ${ticketId})`.execute(
+    trx,
+  );
+}
