@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+
+/** What a row says. `detail` is plain JSON; `at` has whole milliseconds, so that it reads back exactly as it was hashed. */
+export type AuditRecord = {
+  id: number;
+  at: Date;
+  actor: string;
+  action: string;
+  target: string;
+  allowed: boolean;
+  detail: Record<string, unknown>;
+};
+
+/** The hash of a row: sha256 over the hash of the row before it and everything this row says. */
+export function hashAuditRecord(previousHash: Buffer, record: AuditRecord): Buffer {
+  const said = canonicalJson({ ...record, at: record.at.toISOString() });
+  return createHash('sha256').update(previousHash).update(said).digest();
+}
+
+/** JSON with every object's keys in order: jsonb does not keep the order in which they were written. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${fields.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
+}
