@@ -1,0 +1,182 @@
+import type { FactType } from '../platform/schema.ts';
+import { featuresOf, type Plans } from './plans.ts';
+
+/**
+ * From facts to what a user has: pure, and the same for every order the facts arrived in. Time is not an argument, since an
+ * entitlement says from when until when; whether it is in force now is `isActive`.
+ */
+
+export type Fact = {
+  provider: string;
+  subject: string;
+  effect: string;
+  type: FactType;
+  transactionId: string | null;
+  subscriptionId: string | null;
+  amountMinor: number | null;
+  plan: string | null;
+  /** The fact's own time, or the earliest receipt of its transaction where it has none. */
+  at: Date;
+  detail: FactDetail | null;
+};
+
+/** What only some facts carry; times as ISO text, as the column keeps them. */
+export type FactDetail = {
+  periodStart?: string | null;
+  periodEnd?: string | null;
+  cumulative?: boolean;
+  disputeId?: string;
+  cancelAt?: string | null;
+  feature?: string;
+};
+
+export type Feature = {
+  feature: string;
+  since: Date;
+  until: Date | null;
+  /** Had once, and ended by a refund or a dispute rather than by its time. */
+  revoked: boolean;
+  because: Fact[];
+};
+
+type Grant = { features: string[]; start: number; end: number; revoked: boolean; because: Fact[] };
+
+export function foldFeatures(facts: Fact[], plans: Plans): Feature[] {
+  const grants = [...paidGrants(facts, plans), ...handGrants(facts)];
+  const names = [...new Set(grants.flatMap((grant) => grant.features))].sort();
+  return names.map((name) =>
+    toFeature(
+      name,
+      grants.filter((grant) => grant.features.includes(name)),
+    ),
+  );
+}
+
+/** Whether the customer has it at this moment. */
+export function isActive(entitlement: { revoked: boolean; until: Date | null }, now: Date): boolean {
+  return !entitlement.revoked && (entitlement.until === null || entitlement.until > now);
+}
+
+function paidGrants(facts: Fact[], plans: Plans): Grant[] {
+  return facts.filter((fact) => fact.type === 'paid').map((paid) => paidGrant(paid, facts, plans));
+}
+
+function paidGrant(paid: Fact, facts: Fact[], plans: Plans): Grant {
+  const own = facts.filter((fact) => fact.provider === paid.provider && fact.subject === paid.subject && fact !== paid);
+  const start = Math.min(paid.at.getTime(), time(paid.detail?.periodStart) ?? Number.POSITIVE_INFINITY);
+  const cut = earliestCancellation(paid, facts);
+  const end = Math.min(
+    time(paid.detail?.periodEnd) ?? Number.POSITIVE_INFINITY,
+    cut?.until ?? Number.POSITIVE_INFINITY,
+  );
+  const taken = takenBack(paid, own);
+  const because = [paid, ...own, ...(cut && !own.includes(cut.fact) ? [cut.fact] : [])];
+  return {
+    features: featuresOf(paid.plan, plans),
+    start,
+    end: taken === null ? end : Math.min(end, taken),
+    revoked: taken !== null,
+    because,
+  };
+}
+
+/** When the money was taken back, in full or in dispute; null while the payment stands. */
+function takenBack(paid: Fact, own: Fact[]): number | null {
+  const times = [fullyRefundedAt(paid, own), ...lostDisputes(own)].filter((at) => at !== null);
+  return times.length ? Math.min(...times) : null;
+}
+
+/**
+ * Refunds by id add up; a provider may instead tell the total so far (cumulative). Both speak of the same money, so the
+ * larger of the two counts, and never their sum.
+ */
+function fullyRefundedAt(paid: Fact, own: Fact[]): number | null {
+  const refunds = own.filter((fact) => fact.type === 'refunded').sort((a, b) => a.at.getTime() - b.at.getTime());
+  let single = 0;
+  let total = 0;
+  for (const refund of refunds) {
+    if (refund.amountMinor === null) return refund.at.getTime();
+    if (refund.detail?.cumulative) total = Math.max(total, refund.amountMinor);
+    else single += refund.amountMinor;
+    if (paid.amountMinor !== null && Math.max(single, total) >= paid.amountMinor) return refund.at.getTime();
+  }
+  return null;
+}
+
+/** An open or lost dispute takes the money; a won one gives it back, whichever of them was told first. */
+function lostDisputes(own: Fact[]): number[] {
+  const ids = [...new Set(own.map((fact) => fact.detail?.disputeId).filter((id) => id !== undefined))];
+  return ids.flatMap((id) => {
+    const told = own.filter((fact) => fact.detail?.disputeId === id);
+    const stands = lastVerdict(told) !== 'dispute_won';
+    return stands ? [Math.min(...told.map((fact) => fact.at.getTime()))] : [];
+  });
+}
+
+function lastVerdict(told: Fact[]): FactType | null {
+  const verdicts = told.filter((fact) => fact.type !== 'disputed');
+  const latest = verdicts.sort((a, b) => b.at.getTime() - a.at.getTime() || a.effect.localeCompare(b.effect))[0];
+  return latest?.type ?? null;
+}
+
+/** A cancellation cuts what was paid before it takes effect, and nothing that was paid afterwards. */
+function earliestCancellation(paid: Fact, facts: Fact[]): { until: number; fact: Fact } | null {
+  const cuts = facts
+    .filter((fact) => fact.type === 'canceled' && concerns(fact, paid))
+    .map((fact) => ({ until: time(fact.detail?.cancelAt) ?? fact.at.getTime(), fact }))
+    .filter((cut) => paid.at.getTime() < cut.until || fullyBefore(paid, cut.until));
+  return cuts.sort((a, b) => a.until - b.until || a.fact.effect.localeCompare(b.fact.effect))[0] ?? null;
+}
+
+function fullyBefore(paid: Fact, until: number): boolean {
+  return paid.at.getTime() === until;
+}
+
+function concerns(cancellation: Fact, paid: Fact): boolean {
+  if (cancellation.provider !== paid.provider) return false;
+  if (cancellation.subscriptionId !== null) return cancellation.subscriptionId === paid.subscriptionId;
+  return cancellation.transactionId !== null && cancellation.transactionId === paid.transactionId;
+}
+
+/** An override's grant, and what later takes it back, are told apart by their subject. */
+function handGrants(facts: Fact[]): Grant[] {
+  return facts
+    .filter((fact) => fact.type === 'granted')
+    .map((fact) => ({
+      features: fact.detail?.feature ? [fact.detail.feature] : [],
+      start: fact.at.getTime(),
+      end: time(fact.detail?.periodEnd) ?? Number.POSITIVE_INFINITY,
+      revoked: false,
+      because: [fact],
+    }));
+}
+
+function toFeature(feature: string, grants: Grant[]): Feature {
+  const standing = grants.filter((grant) => !grant.revoked);
+  const revoked = standing.length === 0;
+  const last = lastStretch(revoked ? grants : standing);
+  return {
+    feature,
+    since: new Date(last.start),
+    until: Number.isFinite(last.end) ? new Date(last.end) : null,
+    revoked,
+    because: grants.flatMap((grant) => grant.because),
+  };
+}
+
+/** Neighbouring and overlapping periods are one stretch of access; the one that reaches furthest is what the user has. */
+function lastStretch(grants: Grant[]): { start: number; end: number } {
+  const sorted = [...grants].sort((a, b) => a.start - b.start || a.end - b.end);
+  let current = { start: sorted[0]!.start, end: sorted[0]!.end };
+  let best = current;
+  for (const grant of sorted.slice(1)) {
+    if (grant.start <= current.end) current.end = Math.max(current.end, grant.end);
+    else current = { start: grant.start, end: grant.end };
+    if (current.end > best.end) best = current;
+  }
+  return best;
+}
+
+function time(text: string | null | undefined): number | null {
+  return text ? Date.parse(text) : null;
+}

@@ -1,0 +1,182 @@
+import { sql, type Transaction } from 'kysely';
+import type pg from 'pg';
+import type { Schema } from '../platform/schema.ts';
+import { type Arrival, needsDelivery } from './arrival.ts';
+
+type Trx = Transaction<Schema>;
+
+export type StoredRow = { provider: string; id: number; dedupKey: string };
+
+/**
+ * One statement for all webhooks of the moment: one commit, one fsync. It is sent by name, so that the server plans it once,
+ * and with the bodies as one binary parameter, which costs neither side any escaping. Rows go in sorted by key: unsorted
+ * batches of two replicas deadlocked.
+ */
+const INSERT_ARRIVALS = {
+  name: 'insert-arrivals',
+  text: `
+  with input as (
+    select * from json_to_recordset($1::json) as i(
+      provider text, dedup_key text, body_hash text, kind text, provider_type text, transaction_id text,
+      subscription_id text, user_id text, amount_minor bigint, currency text, payer_country text, plan text,
+      occurred_at timestamptz, facts jsonb, country text, late boolean, received_at timestamptz, state text,
+      content_encoding text, content_type text, header_id text, body_at int, body_length int)
+  ), stored as (
+    insert into event (provider, dedup_key, body_hash, kind, provider_type, transaction_id, subscription_id, user_id,
+      amount_minor, currency, payer_country, plan, occurred_at, facts, country, late, received_at, due_at, state)
+    select provider, dedup_key, decode(body_hash, 'hex'), kind, provider_type, transaction_id, subscription_id, user_id,
+      amount_minor, currency, payer_country, plan, occurred_at, facts, country, late, received_at, received_at, state
+    from input order by provider, dedup_key
+    on conflict (provider, dedup_key) do nothing
+    returning provider, id, dedup_key
+  ), kept as (
+    insert into payload (provider, event_id, month, content_encoding, content_type, header_id, body)
+    select provider, s.id, date_trunc('month', i.received_at at time zone 'utc')::date, i.content_encoding,
+      i.content_type, i.header_id, substring($2::bytea from i.body_at + 1 for i.body_length)
+    from stored s join input i using (provider, dedup_key)
+  ), counted as (
+    update counter set
+      received = received + $3::int + (select count(*) from input),
+      duplicate = duplicate + $3::int + (select count(*) from input) - (select count(*) from stored)
+    where shard = pg_backend_pid() % 64
+  )
+  select provider, id, dedup_key as "dedupKey" from stored`,
+};
+
+/**
+ * Stores the arrivals whose keys are new and answers those; the others are duplicates. `repeats` more copies of them came in
+ * the same moment and are counted with them.
+ */
+export async function insertArrivals(pool: pg.Pool, arrivals: Arrival[], repeats: number): Promise<StoredRow[]> {
+  let at = 0;
+  const rows = arrivals.map((arrival) => {
+    const row = { ...toRow(arrival), body_at: at, body_length: arrival.body.length };
+    at += arrival.body.length;
+    return row;
+  });
+  const bodies = Buffer.concat(arrivals.map((arrival) => arrival.body));
+  const result = await pool.query<StoredRow>({ ...INSERT_ARRIVALS, values: [JSON.stringify(rows), bodies, repeats] });
+  return result.rows;
+}
+
+function toRow(arrival: Arrival): Record<string, unknown> {
+  if (arrival.content.outcome === 'malformed') throw new Error('a malformed arrival goes in by insertMalformed');
+  const { event } = arrival.content;
+  return {
+    provider: arrival.provider,
+    dedup_key: arrival.dedupKey,
+    body_hash: arrival.bodyHash.toString('hex'),
+    kind: event.kind,
+    provider_type: event.providerType,
+    transaction_id: event.transactionId,
+    subscription_id: event.subscriptionId,
+    user_id: event.userId,
+    amount_minor: event.amountMinor,
+    currency: event.currency,
+    payer_country: event.payerCountry,
+    plan: event.plan,
+    occurred_at: event.occurredAt,
+    facts: event.facts.length ? event.facts : null,
+    country: arrival.country,
+    late: arrival.late,
+    received_at: arrival.receivedAt,
+    state: needsDelivery(event) ? 'pending' : 'ignored',
+    content_encoding: arrival.contentEncoding,
+    content_type: arrival.contentType,
+    header_id: arrival.headerId,
+  };
+}
+
+/** A webhook that cannot be read is kept by its bytes alone. Null when its key is there already. */
+export async function insertMalformed(trx: Trx, arrival: Arrival): Promise<number | null> {
+  const row = await trx
+    .insertInto('event')
+    .values({
+      provider: arrival.provider,
+      dedup_key: arrival.dedupKey,
+      body_hash: arrival.bodyHash,
+      kind: 'unknown',
+      provider_type: null,
+      transaction_id: null,
+      subscription_id: null,
+      user_id: null,
+      amount_minor: null,
+      currency: null,
+      payer_country: null,
+      plan: null,
+      facts: null,
+      country: arrival.country,
+      late: arrival.late,
+      received_at: arrival.receivedAt,
+      due_at: arrival.receivedAt,
+      state: 'dead',
+      reason: 'malformed',
+      error_family: 'malformed',
+      ticket_id: null,
+      redrive_id: null,
+      settled_by: null,
+      settled_reason: null,
+    })
+    .onConflict((oc) => oc.columns(['provider', 'dedup_key']).doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  if (!row) return null;
+  await sql`
+    insert into payload (provider, event_id, month, content_encoding, content_type, header_id, body)
+    values (${arrival.provider}, ${row.id}, date_trunc('month', ${arrival.receivedAt}::timestamptz at time zone 'utc')::date,
+      ${arrival.contentEncoding}, ${arrival.contentType}, ${arrival.headerId}, ${arrival.body})`.execute(trx);
+  return row.id;
+}
+
+export async function countReceived(trx: Trx, received: number, duplicate: number): Promise<void> {
+  await sql`
+    update counter set received = received + ${received}, duplicate = duplicate + ${duplicate}
+    where shard = pg_backend_pid() % 64`.execute(trx);
+}
+
+export type KnownEvent = { provider: string; id: number; dedupKey: string; bodyHash: Buffer };
+
+export async function findByDedupKeys(
+  pool: pg.Pool,
+  keys: { provider: string; dedupKey: string }[],
+): Promise<KnownEvent[]> {
+  const { rows } = await pool.query<KnownEvent>({
+    name: 'find-by-dedup-keys',
+    text: `select e.provider, e.id, e.dedup_key as "dedupKey", e.body_hash as "bodyHash"
+           from unnest($1::text[], $2::text[]) as k(provider, dedup_key) join event e using (provider, dedup_key)`,
+    values: [keys.map((key) => key.provider), keys.map((key) => key.dedupKey)],
+  });
+  return rows;
+}
+
+export async function markConflict(
+  trx: Trx,
+  event: { provider: string; id: number },
+  count: number,
+): Promise<ConflictedEvent> {
+  return trx
+    .updateTable('event')
+    .set({ conflicts: sql`conflicts + ${count}` })
+    .where('provider', '=', event.provider)
+    .where('id', '=', event.id)
+    .returning(['transaction_id as transactionId', 'user_id as userId'])
+    .executeTakeFirstOrThrow();
+}
+
+export type ConflictedEvent = { transactionId: string | null; userId: string | null };
+
+/** An event hangs on one ticket: a conflict's only where it has none yet. */
+export async function attachToTicket(
+  trx: Trx,
+  event: { provider: string; id: number },
+  ticketId: number,
+  when: 'always' | 'if_free',
+): Promise<void> {
+  await trx
+    .updateTable('event')
+    .set({ ticket_id: ticketId })
+    .where('provider', '=', event.provider)
+    .where('id', '=', event.id)
+    .$if(when === 'if_free', (query) => query.where('ticket_id', 'is', null))
+    .execute();
+}
