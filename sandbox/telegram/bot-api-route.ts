@@ -19,6 +19,16 @@ export type BotApi = {
   link: { isDown: boolean; slowMs: number };
 };
 
+/** A file's bytes, by the path getFile gave. */
+export function serveBotFile(api: BotApi, request: IncomingMessage, response: ServerResponse, url: URL) {
+  if (api.link.isDown) return cutConnection(request);
+  const [, token, id = ''] = /^\/file\/bot([^/]*)\/files\/(.*)$/.exec(decodeURIComponent(url.pathname)) ?? [];
+  const file = token === api.token ? api.telegram.world.files[id] : undefined;
+  if (!file) return answerJson(response, 404, { ok: false, error_code: 404, description: 'Not Found' });
+  response.writeHead(200, { 'content-type': file.mimeType });
+  response.end(Buffer.from(file.bytesBase64, 'base64'));
+}
+
 /** What became of a call; `cut` and `hang` leave the caller without an answer. */
 type Reply =
   | { kind: 'result'; result: unknown }
