@@ -1,0 +1,212 @@
+import { createHash } from 'node:crypto';
+import { FormattedString, fmt } from '@grammyjs/parse-mode';
+import type { InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity } from '@grammyjs/types';
+import type { TicketLogLine, TicketView } from '../escalation/ticket-view.ts';
+import { formatMoney } from '../ledger/money.ts';
+import type { Severity, TicketState } from '../platform/schema.ts';
+import { scrubText } from '../platform/scrub.ts';
+import { countWords, roundDownAmount } from './count-words.ts';
+
+/** A message as it should be: what is sent, and compared to find out whether an edit would change anything. */
+export type Picture = { text: string; entities: MessageEntity[]; keyboard: InlineKeyboardMarkup };
+
+/**
+ * The card of a ticket. Words first and colour beside them; clock times and rounded counts, so that nothing goes out of date by
+ * itself; no user ids. Every part has its longest length, so the whole stays far below Telegram's 4,096 characters.
+ */
+export function renderCard(ticket: TicketView, now: Date): Picture {
+  const lines = [
+    fmt`${FormattedString.bold(firstLine(ticket))}`,
+    causeLine(ticket),
+    ownerLine(ticket),
+    impactLine(ticket),
+    timesLine(ticket, now),
+    sampleLine(ticket),
+    resolutionLine(ticket, now),
+    adviceLine(ticket),
+    ...storyLines(ticket, now),
+  ].filter((line) => line !== null);
+  const { text, entities } = FormattedString.join(lines, '\n');
+  return { text, entities, keyboard: renderKeyboard(ticket) };
+}
+
+/** Equal hashes: editing the one into the other changes nothing, and Telegram would refuse it. */
+export function hashPicture(picture: Picture): string {
+  return createHash('sha256').update(JSON.stringify(picture)).digest('base64url').slice(0, 22);
+}
+
+/** What failed and how, without anything that belongs to a customer: `stripe → activation: HTTP 503`. */
+export function causeWords(ticket: Pick<TicketView, 'source' | 'dependency' | 'errorFamily'>): string {
+  const way = ticket.dependency === null ? ticket.source : `${ticket.source} → ${ticket.dependency}`;
+  return `${oneLine(way, 120)}: ${oneLine(ticket.errorFamily, 80)}`;
+}
+
+/** One line of visible characters, cut to `lengthMax` code points; what looks like a secret or an address is masked. */
+export function oneLine(text: string, lengthMax: number): string {
+  const visible = scrubText(text.toWellFormed())
+    .replace(/\s+/g, ' ')
+    .replace(/[\p{Cc}\p{Cf}\p{Co}]/gu, '')
+    .trim();
+  const characters = Array.from(visible);
+  return characters.length <= lengthMax ? visible : `${characters.slice(0, lengthMax - 1).join('')}…`;
+}
+
+/** `12:04`, or `21 Nov 12:04` when it was not today (UTC). */
+export function clockTime(at: Date, now: Date): string {
+  const time = at.toISOString().slice(11, 16);
+  return isSameDay(at, now) ? time : `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${time}`;
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+function isSameDay(a: Date, b: Date): boolean {
+  return a.toISOString().slice(0, 10) === b.toISOString().slice(0, 10);
+}
+
+const STATE_WORDS: Record<TicketState, string> = {
+  open: 'UNACKNOWLEDGED',
+  acknowledged: 'ACKNOWLEDGED',
+  snoozed: 'SNOOZED',
+  resolved: 'RESOLVED',
+  // Its work goes on under another number, which the story tells.
+  merged: 'RESOLVED',
+};
+
+const COLOURS: Record<Severity, string> = { P1: '🔴', P2: '🟠', P3: '🟡', P4: '🔵' };
+
+function firstLine(ticket: TicketView): string {
+  return `${ticket.severity} · ${STATE_WORDS[ticket.state]} · ${ticket.name}`;
+}
+
+function causeLine(ticket: TicketView): FormattedString {
+  return fmt`${causeWords(ticket)}`;
+}
+
+function ownerLine(ticket: TicketView): FormattedString | null {
+  return ticket.ownerName === null ? null : fmt`owner ${oneLine(ticket.ownerName, 64)}`;
+}
+
+function impactLine(ticket: TicketView): FormattedString {
+  const colour = isDone(ticket) ? '✅' : COLOURS[ticket.severity];
+  const parts = [`${countWords(ticket.failures)} ${failureWord(ticket)}`, peopleWords(ticket), moneyWords(ticket)];
+  return fmt`${colour} ${parts.filter((part) => part !== null).join(' · ')}`;
+}
+
+function failureWord(ticket: TicketView): string {
+  if (isRefusal(ticket)) return 'refusals';
+  if (ticket.stage === 'telegram') return 'updates';
+  return ticket.stage === 'operations' ? 'findings' : 'payments';
+}
+
+function peopleWords(ticket: TicketView): string | null {
+  if (ticket.peopleWaiting === 0) return null;
+  return ticket.peopleWaiting === 1 ? '1 person waiting' : `${countWords(ticket.peopleWaiting)} people waiting`;
+}
+
+const CURRENCIES_SHOWN = 3;
+
+function moneyWords(ticket: TicketView): string | null {
+  const sums = ticket.moneyAtRisk.filter((sum) => sum.amountMinor > 0).slice(0, CURRENCIES_SHOWN);
+  if (sums.length === 0) return null;
+  const rounded = ticket.failures > 10;
+  const words = sums.map(({ amountMinor, currency }) => {
+    const amount = formatMoney(rounded ? roundDownAmount(amountMinor) : amountMinor, currency);
+    return rounded ? `${oneLine(amount, 40)}+` : oneLine(amount, 40);
+  });
+  return `${words.join(', ')} at risk`;
+}
+
+function timesLine(ticket: TicketView, now: Date): FormattedString {
+  const times = `first ${clockTime(ticket.firstFailureAt, now)} · last ${clockTime(ticket.lastFailureAt, now)} UTC`;
+  const countries = countryWords(ticket.countries);
+  return fmt`${countries ? `${times} · from ${countries}` : times}`;
+}
+
+const COUNTRIES_SHOWN = 3;
+
+function countryWords(countries: Record<string, number>): string {
+  return Object.entries(countries)
+    .sort(([a, countA], [b, countB]) => countB - countA || (a < b ? -1 : 1))
+    .slice(0, COUNTRIES_SHOWN)
+    .map(([country, count]) => `${oneLine(country, 12)} ${countWords(count)}`)
+    .join(', ');
+}
+
+function sampleLine(ticket: TicketView): FormattedString | null {
+  if (ticket.sampleTransaction === null) return null;
+  // Scrubbed together with its words: a transaction id of six digits, standing alone, would pass for a one-time code.
+  const [, sample = ''] = oneLine(`e.g. ${ticket.sampleTransaction}`, 70).split(/^e\.g\. ?/);
+  return sample === '' ? null : fmt`e.g. ${FormattedString.code(sample)}`;
+}
+
+function resolutionLine(ticket: TicketView, now: Date): FormattedString | null {
+  if (ticket.state !== 'resolved' || ticket.resolvedAt === null) return null;
+  const who = ticket.resolvedBy === null ? 'by itself' : `by ${oneLine(ticket.resolvedBy, 64)}`;
+  return fmt`resolved ${clockTime(ticket.resolvedAt, now)} UTC ${who}`;
+}
+
+function adviceLine(ticket: TicketView): FormattedString | null {
+  const advice = isDone(ticket) ? null : adviceFor(ticket);
+  return advice === null ? null : fmt`Next: ${advice}`;
+}
+
+function adviceFor(ticket: TicketView): string {
+  const source = oneLine(ticket.source, 60);
+  const callee = oneLine(ticket.dependency ?? ticket.source, 60);
+  if (isRefusal(ticket)) return `check the signing secret of ${source}; once it is right, press Verify again`;
+  if (ticket.errorFamily === 'conflict')
+    return `one event id came with two contents: ask ${source} which is true, then Resolve`;
+  if (ticket.errorFamily === 'malformed') return `could not be read: check the format set for ${source}, then Retry`;
+  if (ticket.stage !== 'delivery') return 'Inspect shows what happened';
+  if (ticket.deadEvents === 0) return 'being retried';
+  if (isRejection(ticket.errorFamily)) return `${callee} refuses them: Inspect shows why; Retry once that is mended`;
+  return `once ${callee} answers again, press Retry`;
+}
+
+/** A 4xx but for those that pass by themselves (BREAKER.md §6). */
+function isRejection(errorFamily: string): boolean {
+  return /^HTTP 4\d\d$/.test(errorFamily) && !/^HTTP (?:408|409|425|429)$/.test(errorFamily);
+}
+
+const STORY_LINES = 3;
+
+function storyLines(ticket: TicketView, now: Date): FormattedString[] {
+  return ticket.log.slice(-STORY_LINES).map((line) => fmt`${FormattedString.italic(storyWords(line, now))}`);
+}
+
+function storyWords(line: TicketLogLine, now: Date): string {
+  const text = oneLine(line.text, 160);
+  const actor = line.actor === null || line.text.includes(line.actor) ? '' : `${oneLine(line.actor, 64)}: `;
+  return `${clockTime(line.at, now)} ${actor}${text}`;
+}
+
+function renderKeyboard(ticket: TicketView): InlineKeyboardMarkup {
+  const button = (text: string, action: string): InlineKeyboardButton => ({
+    text,
+    callback_data: `t:${ticket.id}:${action}:${ticket.stateRevision}`,
+  });
+  const inspect = button('🔍 Inspect', 'inspect');
+  if (ticket.state === 'merged') return { inline_keyboard: [[inspect]] };
+  if (ticket.state === 'resolved') return { inline_keyboard: [[button('↩️ Reopen', 'reopen'), inspect]] };
+  const first = ticket.state === 'acknowledged' ? button('✅ Resolve', 'resolve') : button('👀 Acknowledge', 'ack');
+  return { inline_keyboard: [[first, inspect], mendButtons(ticket, button)].filter((row) => row.length > 0) };
+}
+
+function mendButtons(
+  ticket: TicketView,
+  button: (text: string, action: string) => InlineKeyboardButton,
+): InlineKeyboardButton[] {
+  const retryable = ticket.deadEvents > 0 || ticket.stage === 'delivery';
+  return [
+    ...(retryable ? [button(ticket.deadEvents > 1 ? '🔁 Retry…' : '🔁 Retry', 'retry')] : []),
+    ...(isRefusal(ticket) ? [button('🔏 Verify again', 'verify')] : []),
+  ];
+}
+
+function isRefusal(ticket: TicketView): boolean {
+  return ticket.errorFamily.startsWith('signature') || (ticket.refusals > 0 && ticket.deadEvents === 0);
+}
+
+function isDone(ticket: TicketView): boolean {
+  return ticket.state === 'resolved' || ticket.state === 'merged';
+}
