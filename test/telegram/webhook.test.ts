@@ -13,9 +13,13 @@ const UPDATE = { update_id: 5, message: { message_id: 1, date: 1, text: 'hello',
 let app: FastifyInstance;
 let stored: number;
 
+const countStored = () => {
+  stored += 1;
+};
+
 function serve(database: Db): void {
   app = Fastify();
-  registerTelegramWebhook(app, { db: database, secret: SECRET, log, onStored: () => void (stored += 1) });
+  registerTelegramWebhook(app, { db: database, secret: SECRET, log, onStored: countStored });
 }
 
 const post = (body: unknown, headers: Record<string, string> = { 'x-telegram-bot-api-secret-token': SECRET }) =>
