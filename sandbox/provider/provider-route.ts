@@ -149,13 +149,17 @@ function happen(provider: ProviderControl, transaction: string, act: string, fie
 }
 
 function toAnswer(pageUrl: string, sent: Sent, notes: string[]): unknown {
+  const isLost = sent.deliveries.some(({ outcome }) => outcome.kind === 'failed');
+  const lost = isLost
+    ? ['The webhook did not arrive; the provider tries a few times more. Is the service running?']
+    : [];
   return {
     payment: sent.payment,
     event: sent.eventId,
     webhook: sent.deliveries.map(({ outcome }) =>
       outcome.kind === 'answered' ? `HTTP ${outcome.status} ${outcome.body.slice(0, 200)}` : `failed: ${outcome.error}`,
     ),
-    whatHappens: notes,
+    whatHappens: [...notes, ...lost],
     look: pageUrl,
   };
 }
