@@ -7,7 +7,7 @@ import { type Reader, readInOneSnapshot } from './snapshot.ts';
 import { canBeStored } from './storable-text.ts';
 
 /** One fact that explains a feature. */
-export type Explanation = {
+type Explanation = {
   provider: string;
   transactionId: string | null;
   effect: string;

@@ -129,9 +129,8 @@ export async function listProvidersOfTransaction(db: Reader, transactionId: stri
       select (select min(event.provider) from event where event.provider > known.provider) from known
       where known.provider is not null
     )
-    select provider from known
-    where provider is not null and exists (
-      select 1 from event where event.provider = known.provider and event.transaction_id = ${transactionId})
-    order by provider`.execute(db);
+    select known.provider from known cross join lateral (
+      select 1 from event where event.provider = known.provider and event.transaction_id = ${transactionId} limit 1) told
+    order by known.provider`.execute(db);
   return rows.map((row) => row.provider);
 }

@@ -6,7 +6,7 @@ import { canBeStored } from './storable-text.ts';
 import { findTicketLink, type TicketLink } from './ticket-link-query.ts';
 
 /** `processing` is no state of the row: a worker holds a lease on it at this moment. */
-export type ShownState = EventState | 'processing';
+type ShownState = EventState | 'processing';
 
 export type AttemptView = {
   /** From 1 without gaps, over automatic and manual tries. */

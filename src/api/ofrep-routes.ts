@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { knownFeatures } from '../entitlement/plans.ts';
+import { errorBody } from '../platform/http-server.ts';
 import type { ApiDeps } from './api-deps.ts';
-import { describeFailure } from './api-error.ts';
 import { listEntitlements } from './entitlement-query.ts';
 import { entityTagOf, matchesEntityTag } from './entity-tag.ts';
 import { isFeatureOfAnybody, listFeaturesOfAnybody } from './feature-query.ts';
@@ -66,12 +66,9 @@ async function listFlags({ db, plans, clock }: Deps, userId: string): Promise<Fl
   return evaluateFlags(features, entitlements, clock.now());
 }
 
-function answerFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const failure = describeFailure(error);
-  if (failure.statusCode < 500) {
-    return reply.code(failure.statusCode).send({ errorCode: 'GENERAL', errorDetails: failure.message });
-  }
-  request.log.error({ err: error }, 'a flag could not be evaluated');
-  if (failure.statusCode === 503) reply.header('retry-after', '3');
-  return reply.code(failure.statusCode).send({ errorDetails: failure.message });
+/** What the caller did wrong is told in the protocol's words; what went wrong here is the same on every route. */
+function answerFailure(error: unknown, _request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { statusCode = 500 } = error as { statusCode?: number };
+  if (statusCode < 400 || statusCode >= 500) throw error;
+  return reply.code(statusCode).send({ errorCode: 'GENERAL', errorDetails: errorBody(statusCode).message });
 }

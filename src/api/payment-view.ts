@@ -2,7 +2,13 @@ import type { Plans } from '../entitlement/plans.ts';
 import type { FactType } from '../platform/schema.ts';
 import { listEntitlements, listFacts, type StoredFact } from './entitlement-query.ts';
 import { type EntitlementView, toEntitlementViews } from './entitlement-view.ts';
-import { type EventRow, listAttempts, listEventsOfTransaction, listProvidersOfTransaction } from './event-query.ts';
+import {
+  type EventRow,
+  listAttempts,
+  listEventsOfTransaction,
+  listProvidersOfTransaction,
+  type StoredDraft,
+} from './event-query.ts';
 import { type EventView, toEventView } from './event-view.ts';
 import { findNotedPayment } from './payment-query.ts';
 import type { PaymentStatus, ToldFact } from './payment-status.ts';
@@ -106,7 +112,7 @@ function toSummarised(event: EventRow): SummarisedEvent {
 }
 
 /** What the event says, whether it was applied or not. A paid amount is the event's own. */
-function toToldFact(event: EventRow, draft: NonNullable<EventRow['facts']>[number]): ToldFact {
+function toToldFact(event: EventRow, draft: StoredDraft): ToldFact {
   const amountMinor = draft.type === 'paid' ? event.amountMinor : (draft.amountMinor ?? null);
   return { type: draft.type as FactType, effect: draft.effect, amountMinor, at: event.occurredAt };
 }

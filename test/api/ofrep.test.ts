@@ -11,7 +11,7 @@ const NOW = new Date('2026-03-01T10:05:00.000Z');
 let now = NOW;
 const clock = { now: () => now };
 const plans = { pro: ['premium', 'reports'], default: ['premium'] };
-const url = await startApi({ db, clock, plans });
+const { url } = await startApi({ db, clock, plans });
 
 const UNTIL = new Date('2026-03-01T10:10:00.000Z');
 
@@ -114,7 +114,7 @@ describe('through the OpenFeature SDK', async () => {
   test('with the database away every flag is the caller’s default', async () => {
     const gone = createDb(createPool('postgres://nobody@127.0.0.1:1/none', { max: 1, name: 'gone' }));
     const away = await startApi({ db: gone, clock, plans });
-    const lost = await clientWith({ authorization: `Bearer ${API_TOKEN}` }, away);
+    const lost = await clientWith({ authorization: `Bearer ${API_TOKEN}` }, away.url);
     expect(await lost.getBooleanDetails('premium', true, { targetingKey: 'active' })).toMatchObject({
       value: true,
       reason: StandardResolutionReasons.ERROR,

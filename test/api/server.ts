@@ -1,14 +1,23 @@
-import Fastify from 'fastify';
+import { Writable } from 'node:stream';
 import { afterAll } from 'vitest';
 import type { ApiDeps } from '../../src/api/api-deps.ts';
 import { registerApi } from '../../src/api/routes.ts';
+import { createHttpServer } from '../../src/platform/http-server.ts';
+import { createLog } from '../../src/platform/log.ts';
 
 export const API_TOKEN = 'token-of-the-test';
 
-/** The API alone, on a port of its own, as a stranger reaches it. Answers its address. */
-export async function startApi(deps: Omit<ApiDeps, 'apiToken'>): Promise<string> {
-  const app = Fastify({ logger: false });
+/** The API on the server it runs on, as a stranger reaches it; `logged` is what was written about it so far. */
+export async function startApi(deps: Omit<ApiDeps, 'apiToken'>): Promise<{ url: string; logged: () => string }> {
+  let logged = '';
+  const destination = new Writable({
+    write(chunk, _encoding, done) {
+      logged += chunk;
+      done();
+    },
+  });
+  const app = createHttpServer({ trustProxy: false, log: createLog({ level: 'info', destination }) });
   registerApi(app, { ...deps, apiToken: API_TOKEN });
   afterAll(() => app.close());
-  return app.listen({ host: '127.0.0.1', port: 0 });
+  return { url: await app.listen({ host: '127.0.0.1', port: 0 }), logged: () => logged };
 }
