@@ -1,0 +1,135 @@
+import { type Kysely, sql } from 'kysely';
+import type { Schema } from '../platform/schema.ts';
+
+/** Both a database and a transaction can be written to: a notice belongs into the transaction of what it tells. */
+type Writer = Kysely<Schema>;
+
+/**
+ * `redrive`: the outcome of a retry, drawn from the redrive when it is sent and edited while it changes (`{ redriveId, by, what }`).
+ * `ticket`: a word under a ticket's card, silent and only when the chat has room (`{ text }`). `text`: as it stands
+ * (`{ text, entities?, silent? }`). `digest`: the sender's own list of tickets that have no card yet.
+ */
+export type NoticeKind = 'redrive' | 'ticket' | 'text' | 'digest';
+
+export type NoticeDraft = {
+  /** Says the thing once: the same key again replaces the words of the message that is there. */
+  key: string;
+  kind: NoticeKind;
+  /** The chat as configured; where it has moved since is the sender's affair. */
+  chatId?: number;
+  personId?: number;
+  /** The ticket whose card it answers. */
+  ticketId?: number | null;
+  body: Record<string, unknown>;
+};
+
+export type PendingNotice = {
+  id: number;
+  key: string;
+  kind: NoticeKind;
+  personId: number | null;
+  ticketId: number | null;
+  body: Record<string, unknown>;
+  wantedRevision: number;
+  messageId: number | null;
+  failures: number;
+  notBefore: Date | null;
+  sentAt: Date | null;
+};
+
+/** Puts a message down to be sent, or to be corrected when it was sent already. Wake 'notice' after the commit. */
+export async function putNotice(trx: Writer, draft: NoticeDraft): Promise<void> {
+  await sql`
+    insert into notice (key, kind, chat_id, person_id, ticket_id, body)
+    values (${draft.key}, ${draft.kind}, ${draft.chatId ?? null}, ${draft.personId ?? null}, ${draft.ticketId ?? null},
+            ${JSON.stringify(draft.body)})
+    on conflict (key) do update set
+      body = excluded.body, wanted_revision = notice.wanted_revision + 1, state = 'pending',
+      failures = 0, not_before = null, error = null`.execute(trx);
+}
+
+/** What the notice tells has changed: draw it again. False when there is no such notice, or nobody to tell it to. */
+export async function bumpNotice(trx: Writer, key: string): Promise<boolean> {
+  const result = await trx
+    .updateTable('notice')
+    .set((eb) => ({ wanted_revision: eb('wanted_revision', '+', 1), state: 'pending' }))
+    .where('key', '=', key)
+    .where('state', '<>', 'failed')
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+const PENDING_MAX = 200;
+
+/** The oldest first. Only the holder of the chat's sender lease asks, so no row needs to be claimed. */
+export function listPendingNotices(db: Writer, chatIds: number[]): Promise<PendingNotice[]> {
+  return pendingNotices(db).where('chat_id', 'in', chatIds).execute();
+}
+
+/** What waits to be told to people in private, the oldest first. */
+export function listPendingPrivateNotices(db: Writer): Promise<PendingNotice[]> {
+  return pendingNotices(db).where('person_id', 'is not', null).execute();
+}
+
+function pendingNotices(db: Writer) {
+  return db
+    .selectFrom('notice')
+    .select((eb) => [
+      'id',
+      'key',
+      eb.ref('kind').$castTo<NoticeKind>().as('kind'),
+      'person_id as personId',
+      'ticket_id as ticketId',
+      'body',
+      'wanted_revision as wantedRevision',
+      'message_id as messageId',
+      'failures',
+      'not_before as notBefore',
+      'sent_at as sentAt',
+    ])
+    .where('state', '=', 'pending')
+    .orderBy('id')
+    .limit(PENDING_MAX);
+}
+
+/** Shown as of `revision`; when more was wanted meanwhile it stays pending. */
+export async function markNoticeSent(
+  db: Writer,
+  notice: { id: number; revision: number; messageId: number | null; at: Date },
+): Promise<void> {
+  await sql`
+    update notice set
+      shown_revision = greatest(shown_revision, ${notice.revision}),
+      message_id = ${notice.messageId}, sent_at = ${notice.at}, not_before = null, error = null,
+      state = case when wanted_revision > ${notice.revision} then 'pending' else 'sent' end
+    where id = ${notice.id}`.execute(db);
+}
+
+/** Nobody will read it: the reason stays on the row. */
+export async function markNoticeFailed(db: Writer, id: number, reason: string): Promise<void> {
+  await db.updateTable('notice').set({ state: 'failed', error: reason }).where('id', '=', id).execute();
+}
+
+/** One more refusal that the notice itself provoked. */
+export async function deferNotice(db: Writer, id: number, notBefore: Date, error: string): Promise<void> {
+  await db
+    .updateTable('notice')
+    .set((eb) => ({ failures: eb('failures', '+', 1), not_before: notBefore, error }))
+    .where('id', '=', id)
+    .execute();
+}
+
+/** Its message is gone from the chat; it is said anew. */
+export async function forgetNoticeMessage(db: Writer, id: number): Promise<void> {
+  await db.updateTable('notice').set({ message_id: null }).where('id', '=', id).execute();
+}
+
+/** Flood control of one person's chat: not the notices' fault. */
+export async function pausePrivateNotices(db: Writer, personId: number, until: Date): Promise<void> {
+  await db
+    .updateTable('notice')
+    .set({ not_before: until })
+    .where('state', '=', 'pending')
+    .where('person_id', '=', personId)
+    .execute();
+}
