@@ -270,6 +270,10 @@ type CardTable = {
   last_drawn_at: TimeOrNull;
   in_digest: number | null;
   error: string | null;
+  sends_in_doubt: Generated<number>;
+  failures: Generated<number>;
+  not_before: TimeOrNull;
+  done_revision: Generated<number>;
 };
 
 type NoticeTable = {
@@ -299,6 +303,7 @@ type ChatTable = {
   paused_until: TimeOrNull;
   broken: string | null;
   changed_at: DefaultTime;
+  failures: Generated<number>;
 };
 
 export type Schema = {

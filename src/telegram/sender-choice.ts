@@ -1,0 +1,148 @@
+import type { PendingNotice } from '../notice/notice-store.ts';
+import type { Severity } from '../platform/schema.ts';
+import { type BudgetRequest, decideBudget, type SendClass, type Spending } from './budget.ts';
+import type { StaleCard } from './card-store.ts';
+
+/** All that the next message to a chat depends on. */
+export type Situation = { cards: StaleCard[]; notices: PendingNotice[]; spent: Spending[] };
+
+export type Move =
+  | { move: 'draw'; card: StaleCard; request: BudgetRequest }
+  | { move: 'say'; notice: PendingNotice; request: BudgetRequest }
+  /** Resolved before anybody could have seen it: there is nothing to act on, so no card is sent. */
+  | { move: 'skip'; card: StaleCard }
+  /** Tickets that cannot have their own card now go on the digest. */
+  | { move: 'list'; ticketIds: number[] }
+  /** Nothing to do before `until`; null: until something changes. */
+  | { move: 'rest'; until: Date | null };
+
+/** Six edits a minute at most, and one in ten seconds, also when two of them travel at different speeds. */
+export const CARD_EDIT_GAP_MS = 11_000;
+const REPORT_EDIT_GAP_MS = 2_000;
+
+/** More tickets than this waiting for a card at once are a storm: it gets a digest and leaves the spare budget to others. */
+export const CALM_MAX = 4;
+
+/** A card that can be sent this soon need not stand on the digest first. */
+const SOON_MS = 1_000;
+
+/** The most urgent thing that may be done now: what a person caused, then what nobody has seen, then counters. */
+export function chooseMove(situation: Situation, now: Date): Move {
+  const skipped = situation.cards.find(neverNeeded);
+  if (skipped) return { move: 'skip', card: skipped };
+  const wishes = listWishes(situation).map((wish) => ({ ...wish, at: earliest(wish, situation.spent, now) }));
+  const next = wishes.find((wish) => wish.at <= now);
+  const unlisted = listUnlisted(situation, now);
+  if (next && (next.isUrgent || unlisted.length === 0)) return next.move;
+  if (unlisted.length > 0) return { move: 'list', ticketIds: unlisted };
+  return { move: 'rest', until: earliestOf(wishes.map((wish) => wish.at)) };
+}
+
+type Wish = { move: Extract<Move, { request: BudgetRequest }>; notBefore: Date | null; isUrgent: boolean };
+
+function listWishes({ cards, notices }: Situation): Wish[] {
+  const shown = cards.filter((card) => card.messageId !== null);
+  const unshown = cards.filter((card) => card.messageId === null).sort(byGravity);
+  return [
+    ...shown
+      .filter(isActedOn)
+      .sort(byId)
+      .map((card) => drawWish(card, { method: 'edit', class: 'person' }, true)),
+    ...notices.filter((notice) => classOf(notice) === 'person').map((notice) => sayWish(notice, 'person')),
+    ...unshown.flatMap((card) => firstWishes(card, unshown.length <= CALM_MAX)),
+    ...notices.filter((notice) => classOf(notice) === 'digest').map((notice) => sayWish(notice, 'digest')),
+    ...shown
+      .filter((card) => !isActedOn(card))
+      .sort(byAge)
+      .map((card) => drawWish(card, { method: 'edit', class: 'counter' }, false)),
+    ...notices.filter((notice) => classOf(notice) === 'spare').map((notice) => sayWish(notice, 'spare')),
+  ];
+}
+
+/** A person's act is drawn at once, whatever was drawn a moment ago. */
+function isActedOn(card: StaleCard): boolean {
+  return card.urgentRevision > card.shownRevision;
+}
+
+function drawWish(card: StaleCard, request: BudgetRequest, isUrgent: boolean): Wish {
+  const rested = isUrgent ? null : after(card.lastDrawnAt, CARD_EDIT_GAP_MS);
+  return { move: { move: 'draw', card, request }, notBefore: latest(card.notBefore, rested), isUrgent };
+}
+
+function firstWishes(card: StaleCard, isCalm: boolean): Wish[] {
+  const classes: SendClass[] = card.severity === 'P1' ? ['first'] : isCalm ? ['new', 'spare'] : ['new'];
+  return classes.map((sendClass) => ({
+    move: { move: 'draw', card, request: { method: 'send', class: sendClass } },
+    notBefore: card.notBefore,
+    isUrgent: true,
+  }));
+}
+
+function sayWish(notice: PendingNotice, sendClass: SendClass): Wish {
+  const isEdit = notice.messageId !== null;
+  const request: BudgetRequest = isEdit
+    ? { method: 'edit', class: sendClass === 'person' ? 'person' : 'counter' }
+    : { method: 'send', class: sendClass };
+  const gapMs = sendClass === 'person' ? REPORT_EDIT_GAP_MS : CARD_EDIT_GAP_MS;
+  const rested = isEdit ? after(notice.sentAt, gapMs) : null;
+  return {
+    move: { move: 'say', notice, request },
+    notBefore: latest(notice.notBefore, rested),
+    isUrgent: sendClass === 'person',
+  };
+}
+
+function classOf(notice: PendingNotice): 'person' | 'digest' | 'spare' {
+  if (notice.kind === 'digest') return 'digest';
+  return notice.kind === 'ticket' ? 'spare' : 'person';
+}
+
+function earliest(wish: Wish, spent: Spending[], now: Date): Date {
+  const from = wish.notBefore !== null && wish.notBefore > now ? wish.notBefore : now;
+  const verdict = decideBudget(spent, wish.move.request, from);
+  return verdict.when === 'now' ? from : verdict.at;
+}
+
+/** Never drawn, and no send of it whose outcome nobody knows. */
+function neverNeeded(card: StaleCard): boolean {
+  const isDone = card.state === 'resolved' || card.state === 'merged';
+  return isDone && card.messageId === null && card.sendsInDoubt === 0;
+}
+
+/** Tickets in no digest yet for which the budget of new cards has no room soon. */
+function listUnlisted({ cards, spent }: Situation, now: Date): number[] {
+  const unshown = cards.filter((card) => card.messageId === null && !neverNeeded(card)).sort(byGravity);
+  const soon = new Date(now.getTime() + SOON_MS);
+  const isCalm = unshown.length <= CALM_MAX;
+  return unshown
+    .filter((card) => card.inDigest === null && (card.notBefore === null || card.notBefore <= now))
+    .filter((card) => firstWishes(card, isCalm).every((wish) => earliest(wish, spent, now) > soon))
+    .map((card) => card.ticketId);
+}
+
+const RANK: Record<Severity, number> = { P1: 1, P2: 2, P3: 3, P4: 4 };
+
+function byGravity(a: StaleCard, b: StaleCard): number {
+  return RANK[a.severity] - RANK[b.severity] || a.openedAt.getTime() - b.openedAt.getTime() || byId(a, b);
+}
+
+function byAge(a: StaleCard, b: StaleCard): number {
+  return (a.lastDrawnAt?.getTime() ?? 0) - (b.lastDrawnAt?.getTime() ?? 0) || byId(a, b);
+}
+
+function byId(a: StaleCard, b: StaleCard): number {
+  return a.ticketId - b.ticketId;
+}
+
+function after(at: Date | null, gapMs: number): Date | null {
+  return at === null ? null : new Date(at.getTime() + gapMs);
+}
+
+function latest(a: Date | null, b: Date | null): Date | null {
+  if (a === null || b === null) return a ?? b;
+  return a > b ? a : b;
+}
+
+function earliestOf(times: Date[]): Date | null {
+  return times.reduce<Date | null>((first, at) => (first === null || at < first ? at : first), null);
+}

@@ -1,0 +1,150 @@
+import { listPendingNotices } from '../notice/notice-store.ts';
+import { releaseLease } from '../platform/lease.ts';
+import type { Wake } from '../platform/wake.ts';
+import { createLoop, type Loop } from './bot-loop.ts';
+import { listSpending } from './budget-store.ts';
+import { listOnDigest } from './card-digest-store.ts';
+import { drawCard } from './card-drawing.ts';
+import { listStaleCards, markUnchanged } from './card-store.ts';
+import { type NoticeDeps, PRIVATE_LANE_ID, runPrivateNoticesOnce, sayNotice } from './notice-sender.ts';
+import type { ChatLane } from './sender-chat-store.ts';
+import { chooseMove, type Move } from './sender-choice.ts';
+import { enterLane, senderLease } from './sender-lane.ts';
+import { DIGEST_TICKETS_MAX } from './storm-text.ts';
+
+export type SenderDeps = NoticeDeps;
+
+export type SenderCounts = {
+  shown: number;
+  edited: number;
+  unchanged: number;
+  said: number;
+  listed: number;
+  failed: number;
+  /** When there will be something to do; null: when something changes. */
+  nextAt: Date | null;
+};
+
+/**
+ * Brings the engineering chat up to date with the tickets, as far as its budget allows. Each step looks at the rows anew, so what
+ * a person did a moment ago goes before what was waiting, and a crash between two steps loses nothing.
+ */
+export async function runSenderOnce(deps: SenderDeps): Promise<SenderCounts> {
+  const counts: SenderCounts = { shown: 0, edited: 0, unchanged: 0, said: 0, listed: 0, failed: 0, nextAt: null };
+  for (;;) {
+    const entry = await enterLane(deps);
+    if (entry.lane === null) return { ...counts, nextAt: entry.until };
+    const next = await chooseNext(deps, entry.lane);
+    if (next.move === 'rest') return { ...counts, nextAt: next.until };
+    await make(deps, entry.lane, next, counts);
+  }
+}
+
+async function chooseNext(deps: SenderDeps, lane: ChatLane): Promise<Move> {
+  const now = deps.clock.now();
+  const [cards, notices, spent] = await Promise.all([
+    listStaleCards(deps.db, lane.chatId),
+    listPendingNotices(deps.db, [lane.configuredId, lane.chatId]),
+    listSpending(deps.db, lane.chatId, now),
+  ]);
+  return chooseMove({ cards, notices, spent }, now);
+}
+
+async function make(
+  deps: SenderDeps,
+  lane: ChatLane,
+  next: Exclude<Move, { move: 'rest' }>,
+  counts: SenderCounts,
+): Promise<void> {
+  switch (next.move) {
+    case 'draw':
+      counts[await drawCard(deps, lane, next.card, next.request)] += 1;
+      return;
+    case 'say':
+      counts[(await sayNotice(deps, lane, next.notice, next.request)) === 'failed' ? 'failed' : 'said'] += 1;
+      return;
+    case 'skip':
+      await markUnchanged(deps.db, next.card.ticketId, next.card.wantedRevision);
+      counts.unchanged += 1;
+      return;
+    case 'list':
+      counts.listed += next.ticketIds.length;
+      return listOnDigest(deps.db, lane, next.ticketIds, { ticketsMax: DIGEST_TICKETS_MAX, now: deps.clock.now() });
+  }
+}
+
+export type Sender = {
+  /** Ends after the call under way, and lets another replica take over at once. */
+  stop(): Promise<void>;
+};
+
+/** However seldom it is woken, it looks this often. */
+const POLL_MS = 400;
+/** A storm wakes it hundreds of times a second. Looking this often is enough, and the first wake still counts at once. */
+const BREATH_MS = 25;
+const AFTER_ERROR_MS = 1_000;
+
+/** Keeps the engineering chat and the private notices up to date until stopped. Without an engineering chat, only the latter. */
+export function startSender(
+  deps: Omit<SenderDeps, 'configuredChatId'> & { configuredChatId: number | null; wake: Pick<Wake, 'on'> },
+): Sender {
+  const { configuredChatId } = deps;
+  const loops = [
+    ...(configuredChatId === null ? [] : [loopOf(deps, () => runSenderOnce({ ...deps, configuredChatId }))]),
+    loopOf(deps, () => runPrivateNoticesOnce(deps)),
+  ];
+  const kick = atMostEvery(BREATH_MS, () => {
+    for (const loop of loops) loop.kick();
+  });
+  const stopListening = (['card', 'notice'] as const).map((topic) => deps.wake.on(topic, kick.soon));
+  for (const loop of loops) loop.start();
+  return {
+    stop: async () => {
+      for (const stop of stopListening) stop();
+      kick.stop();
+      await Promise.all(loops.map((loop) => loop.stop()));
+      for (const chatId of [configuredChatId ?? PRIVATE_LANE_ID, PRIVATE_LANE_ID]) {
+        await releaseLease(deps.db, { name: senderLease(chatId), holder: deps.holder });
+      }
+    },
+  };
+}
+
+function loopOf(deps: Pick<SenderDeps, 'clock' | 'log'>, runOnce: () => Promise<{ nextAt: Date | null }>): Loop {
+  return createLoop({
+    run: async () => {
+      const { nextAt } = await runOnce();
+      return delayUntil(nextAt, deps.clock.now());
+    },
+    onError: (err) => {
+      deps.log.error({ err }, 'the sender of cards failed; it tries again');
+      return AFTER_ERROR_MS;
+    },
+  });
+}
+
+function delayUntil(nextAt: Date | null, now: Date): number {
+  const untilMs = nextAt === null ? POLL_MS : nextAt.getTime() - now.getTime();
+  return Math.max(BREATH_MS, Math.min(POLL_MS, untilMs));
+}
+
+/** The first call acts at once; calls in the interval after it share one at its end. */
+function atMostEvery(intervalMs: number, act: () => void) {
+  let timer: NodeJS.Timeout | undefined;
+  let again = false;
+  const run = () => {
+    again = false;
+    act();
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (again) run();
+    }, intervalMs);
+  };
+  return {
+    soon: () => {
+      if (timer) again = true;
+      else run();
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
