@@ -13,6 +13,7 @@ import {
   markLatestOfCause,
   markMerged,
   markOpen,
+  markPicture,
   markResolved,
   settleDeadEvents,
   takeOverTwin,
@@ -70,7 +71,7 @@ export function noteTicket(db: Db, request: Omit<ActRequest, 'seenRevision'> & {
     const first = await insertActOnce(trx, { ...request, action: 'note', actor: request.actor.name });
     const line = { ticketId: request.ticketId, kind: 'note', actor: request.actor.name, text: request.text, now: null };
     if (first) await appendLog(trx, line);
-    if (first) await markSeen(trx, request.ticketId);
+    if (first) await markPicture(trx, request.ticketId, { by: 'person' });
     return { outcome: first ? 'done' : 'repeated', ticket: await findTicket(trx, request.ticketId) };
   });
 }
@@ -135,12 +136,4 @@ async function mergeTwin(trx: Trx, ticketId: number): Promise<void> {
     text: `${ticketName(twinId)} merged into this`,
     now: null,
   });
-}
-
-async function markSeen(trx: Trx, ticketId: number): Promise<void> {
-  await trx
-    .updateTable('ticket')
-    .set((eb) => ({ wanted_revision: eb('wanted_revision', '+', 1), urgent_revision: eb('wanted_revision', '+', 1) }))
-    .where('id', '=', ticketId)
-    .execute();
 }

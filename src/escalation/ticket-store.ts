@@ -172,6 +172,18 @@ async function updateState(trx: Trx, ticketId: number, change: StateChange, colu
     .execute();
 }
 
+/** The picture is out of date, though nobody changed the ticket's state. */
+export async function markPicture(trx: Trx, ticketId: number, change: StateChange): Promise<void> {
+  await trx
+    .updateTable('ticket')
+    .set({
+      wanted_revision: sql`wanted_revision + 1`,
+      ...(change.by === 'person' ? { urgent_revision: sql`wanted_revision + 1` } : {}),
+    })
+    .where('id', '=', ticketId)
+    .execute();
+}
+
 export async function appendLog(
   trx: Trx,
   line: { ticketId: number; kind: string; actor: string | null; text: string; now: Date | null },

@@ -1,0 +1,118 @@
+import { sql, type Transaction } from 'kysely';
+import type { AttemptOutcome, DeadReason, EventState, Schema } from '../platform/schema.ts';
+
+type Trx = Transaction<Schema>;
+
+export type EventKeyAndFence = { provider: string; id: number; fence: number };
+
+/** Locks those of the events whose lease is still ours and answers them; what another has taken over is not among them. */
+export async function lockHeld(trx: Trx, events: EventKeyAndFence[]): Promise<Set<string>> {
+  const { rows } = await sql<{ provider: string; id: number }>`
+    select e.provider, e.id from event e
+    join json_to_recordset(${JSON.stringify(events)}::json) as held(provider text, id bigint, fence bigint)
+      on e.provider = held.provider and e.id = held.id and e.fence = held.fence
+    where e.lease_until is not null
+    order by e.provider, e.id for update of e`.execute(trx);
+  return new Set(rows.map((row) => heldKey(row)));
+}
+
+export function heldKey(event: { provider: string; id: number }): string {
+  return `${event.provider} ${event.id}`;
+}
+
+export type FinishedEvent = EventKeyAndFence & {
+  state: EventState;
+  reason: DeadReason | null;
+  errorFamily: string | null;
+  /** From now; null where it is not due again. */
+  delayMs: number | null;
+  countsAsTry: boolean;
+  ticketId: number | null;
+  attempt: AttemptRow | null;
+};
+
+export type AttemptRow = {
+  startedAt: Date;
+  durationMs: number;
+  dependency: string;
+  outcome: AttemptOutcome;
+  httpStatus: number | null;
+  errorCode: string | null;
+  error: string | null;
+};
+
+export type WrittenEvent = {
+  provider: string;
+  id: number;
+  state: EventState;
+  ticketId: number | null;
+  redriveId: number | null;
+  receivedAt: Date;
+  finishedAt: Date | null;
+};
+
+/** Writes what became of events that are still ours, and one attempt row for each that was tried, in one statement. */
+export async function writeFinished(trx: Trx, events: FinishedEvent[]): Promise<WrittenEvent[]> {
+  if (events.length === 0) return [];
+  const { rows } = await sql<WrittenEvent>`
+    with input as (
+      select * from json_to_recordset(${JSON.stringify(events)}::json) as i(provider text, id bigint, fence bigint, state text,
+        reason text, "errorFamily" text, "delayMs" float8, "countsAsTry" boolean, "ticketId" bigint, attempt json)
+    ), done as (
+      update event e set state = i.state, reason = i.reason, error_family = i."errorFamily", lease_until = null,
+        lost_leases = case when i.state = 'retrying' then e.lost_leases else 0 end,
+        tries = e.tries + i."countsAsTry"::int, attempts = e.attempts + (i.attempt is not null)::int,
+        ticket_id = coalesce(i."ticketId", e.ticket_id),
+        due_at = case when i."delayMs" is null then e.due_at else clock_timestamp() + make_interval(secs => i."delayMs" / 1000) end,
+        finished_at = case when i.state in ('pending', 'retrying') then null else clock_timestamp() end
+      from input i
+      where e.provider = i.provider and e.id = i.id and e.fence = i.fence and e.lease_until is not null
+      returning e.provider, e.id, e.state, e.attempts, e.ticket_id, e.redrive_id, e.received_at, e.finished_at
+    ), logged as (
+      insert into attempt (provider, event_id, n, started_at, duration_ms, dependency, outcome, http_status, error_code, error, delay_ms)
+      select d.provider, d.id, d.attempts, a."startedAt", a."durationMs", a.dependency, a.outcome, a."httpStatus", a."errorCode", a.error,
+        i."delayMs"
+      from done d join input i using (provider, id),
+        json_to_record(i.attempt) as a("startedAt" timestamptz, "durationMs" int, dependency text, outcome text, "httpStatus" int,
+          "errorCode" text, error text)
+      where i.attempt is not null
+    )
+    select provider, id, state, ticket_id as "ticketId", redrive_id as "redriveId", received_at as "receivedAt",
+      finished_at as "finishedAt" from done`.execute(trx);
+  return rows;
+}
+
+/** Events that waited for their user are due at once, and those given up for the want of one are pending again. */
+export async function wakeLearnt(
+  trx: Trx,
+  learnt: { provider: string; transactionId: string | null }[],
+): Promise<void> {
+  const transactions = learnt.filter((one) => one.transactionId !== null);
+  if (transactions.length === 0) return;
+  await sql`
+    update event e set state = 'pending', reason = null, error_family = null, tries = 0, due_at = clock_timestamp(), finished_at = null
+    from json_to_recordset(${JSON.stringify(transactions)}::json) as k(provider text, "transactionId" text)
+    where e.provider = k.provider and e.transaction_id = k."transactionId" and e.error_family = 'user unknown'
+      and e.lease_until is null and (e.state = 'retrying' or (e.state = 'dead' and e.settled_by is null))`.execute(trx);
+}
+
+/** Takes the user's lane for one telling of the product, over all replicas; null while somebody else has it. */
+export async function takeLane(
+  db: import('kysely').Kysely<Schema>,
+  userId: string,
+  holdMs: number,
+): Promise<number | null> {
+  const { rows } = await sql<{ token: number }>`
+    update customer set sending_until = clock_timestamp() + make_interval(secs => ${holdMs / 1000}), sending_token = sending_token + 1
+    where user_id = ${userId} and (sending_until is null or sending_until < clock_timestamp())
+    returning sending_token as token`.execute(db);
+  return rows[0]?.token ?? null;
+}
+
+export async function releaseLanes(trx: Trx, lanes: { userId: string; token: number }[]): Promise<void> {
+  if (lanes.length === 0) return;
+  await sql`
+    update customer c set sending_until = null
+    from json_to_recordset(${JSON.stringify(lanes)}::json) as l("userId" text, token bigint)
+    where c.user_id = l."userId" and c.sending_token = l.token`.execute(trx);
+}

@@ -1,0 +1,47 @@
+import type { DeadReason } from '../platform/schema.ts';
+import { backoffMs, delayMs, type RetrySchedule } from './retry-schedule.ts';
+import type { Verdict } from './verdict.ts';
+
+/** What becomes of an event after a try: pure. */
+export type NextStep =
+  | { step: 'applied' }
+  | { step: 'retry'; delayMs: number; countsAsTry: boolean }
+  | { step: 'dead'; reason: DeadReason };
+
+/** A throttled event costs no try, so time bounds it: a day after its receipt it is given up. */
+const THROTTLED_FOR_MS = 24 * 60 * 60 * 1000;
+
+export function nextStep(
+  event: { tries: number; receivedAt: Date },
+  verdict: Verdict,
+  schedule: RetrySchedule,
+  now: Date,
+  random: number,
+): NextStep {
+  switch (verdict.outcome) {
+    case 'ok':
+      return { step: 'applied' };
+    case 'permanent':
+      return { step: 'dead', reason: 'permanent' };
+    case 'handed_back':
+      return { step: 'retry', delayMs: 0, countsAsTry: false };
+    case 'throttled': {
+      if (now.getTime() - event.receivedAt.getTime() > THROTTLED_FOR_MS)
+        return { step: 'dead', reason: 'transient_exhausted' };
+      return {
+        step: 'retry',
+        delayMs: delayMs(backoffMs(event.tries + 1, schedule, random), verdict.retryAfterMs, random),
+        countsAsTry: false,
+      };
+    }
+    case 'transient': {
+      const failed = event.tries + 1;
+      if (failed >= schedule.maxTries) return { step: 'dead', reason: 'transient_exhausted' };
+      return {
+        step: 'retry',
+        delayMs: delayMs(backoffMs(failed, schedule, random), verdict.retryAfterMs, random),
+        countsAsTry: true,
+      };
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import { createLoop, every } from '../platform/loop.ts';
+import { type BatchDeps, createBatchRunner } from './batch.ts';
+import { type ClaimedEvent, claimEvents, claimSuspect, handBack, reclaimExpired, renewLeases } from './claim-store.ts';
+import { heldKey } from './finish-store.ts';
+
+export type WorkerDeps = BatchDeps & { leaseMs: number };
+
+export type Worker = {
+  /** Claims what there is room for and begins to deliver it; answers how many events that were. */
+  runOnce: () => Promise<number>;
+  /** Resolves when nothing claimed here is under way. */
+  idle: () => Promise<void>;
+  start: () => void;
+  /** Claims nothing more and waits for what is under way. */
+  stop: () => Promise<void>;
+};
+
+/** Without a product to tell, a claim and its finish are one statement each for this many events. */
+const BATCH = 500;
+/** While one batch waits for the disk the next one is folded. */
+const BATCHES_AT_ONCE = 2;
+/** Retries fall due without anybody waking us, and a wake-up may get lost. */
+const POLL_MS = 100;
+
+export function createWorker(deps: WorkerDeps): Worker {
+  const runner = createBatchRunner(deps);
+  const held = new Map<string, ClaimedEvent>();
+  const running = new Set<Promise<void>>();
+  let toHandBack: ClaimedEvent[] = [];
+  let suspect: Promise<void> | null = null;
+
+  async function runOnce(): Promise<number> {
+    await returnWhatFailed();
+    const room = freeSlots();
+    if (room === 0) return 0;
+    // Here the breaker will be asked: an open dependency's events are not claimed at all.
+    const suspects = await claimOneSuspect();
+    const events = await claimEvents(deps.db, { ...claimOptions(), limit: room });
+    if (events.length > 0) begin(events);
+    return events.length + suspects;
+  }
+
+  /** A worker claims no more than it can begin at once: what waits, waits in the ledger, where any replica can take it. */
+  function freeSlots(): number {
+    if (deps.activation) return Math.max(0, deps.activation.concurrency - held.size);
+    return running.size < BATCHES_AT_ONCE ? BATCH : 0;
+  }
+
+  function claimOptions() {
+    return { leaseMs: deps.leaseMs, busyUsers: runner.busyUsers() };
+  }
+
+  async function claimOneSuspect(): Promise<number> {
+    if (suspect) return 0;
+    const event = await claimSuspect(deps.db, claimOptions());
+    if (!event) return 0;
+    suspect = begin([event]).finally(() => {
+      suspect = null;
+    });
+    return 1;
+  }
+
+  function begin(events: ClaimedEvent[]): Promise<void> {
+    for (const event of events) held.set(heldKey(event), event);
+    const run = runner.deliver(events).then((returned) => {
+      for (const event of events) held.delete(heldKey(event));
+      toHandBack.push(...returned);
+      running.delete(run);
+      loop.wake();
+    });
+    running.add(run);
+    return run;
+  }
+
+  /** What could not be finished because the database was away goes back untouched as soon as it is there again. */
+  async function returnWhatFailed(): Promise<void> {
+    if (toHandBack.length === 0) return;
+    const events = toHandBack;
+    await handBack(deps.db, events, 0);
+    toHandBack = toHandBack.filter((event) => !events.includes(event));
+  }
+
+  async function renewOwn(): Promise<void> {
+    if (held.size > 0) await renewLeases(deps.db, [...held.values()], deps.leaseMs);
+  }
+
+  async function reclaim(): Promise<void> {
+    const reclaimed = await reclaimExpired(deps.db);
+    if (reclaimed > 0) deps.log.warn({ reclaimed }, 'took over events of a worker that ended or froze');
+  }
+
+  const loop = createLoop({
+    work: runOnce,
+    pollMs: POLL_MS,
+    onError: (error) => deps.log.warn({ err: error }, 'the worker could not claim'),
+  });
+  const ends: (() => void)[] = [];
+
+  function start(): void {
+    const onError = (error: unknown) => deps.log.warn({ err: error }, 'leases could not be looked after');
+    ends.push(deps.wake.on('event', loop.wake));
+    ends.push(every(deps.leaseMs / 3, renewOwn, onError), every(deps.leaseMs / 4, reclaim, onError));
+    loop.start();
+  }
+
+  async function idle(): Promise<void> {
+    while (running.size > 0) await Promise.all([...running]);
+  }
+
+  async function stop(): Promise<void> {
+    await loop.stop();
+    await idle();
+    for (const end of ends) end();
+    await returnWhatFailed().catch((error) =>
+      deps.log.warn({ err: error }, 'events stay leased until their lease ends'),
+    );
+  }
+
+  return { runOnce, idle, start, stop };
+}

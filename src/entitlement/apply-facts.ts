@@ -1,0 +1,260 @@
+import type { Transaction } from 'kysely';
+import type { EventKind, FactDraft } from '../ledger/payment-event.ts';
+import type { FactType, Schema } from '../platform/schema.ts';
+import { type ChangedEntitlement, type Entitlement, listEntitlements, writeEntitlements } from './entitlement-store.ts';
+import {
+  type FactKey,
+  findFacts,
+  insertFacts,
+  type KnownPayment,
+  type KnownSubscription,
+  learnUsers,
+  listFactsOfUsers,
+  lockCustomers,
+  markPaymentUsers,
+  type NewFact,
+  type PaymentDraft,
+  upsertPayments,
+  upsertSubscriptions,
+} from './fact-store.ts';
+import { type Fact, type FactDetail, type Feature, foldFeatures } from './fold.ts';
+import type { Plans } from './plans.ts';
+
+type Trx = Transaction<Schema>;
+
+/** An event as far as the entitlement is concerned. */
+export type FactSource = {
+  provider: string;
+  id: number;
+  kind: EventKind;
+  transactionId: string | null;
+  subscriptionId: string | null;
+  userId: string | null;
+  amountMinor: number | null;
+  currency: string | null;
+  payerCountry: string | null;
+  plan: string | null;
+  occurredAt: Date | null;
+  receivedAt: Date;
+  facts: FactDraft[];
+};
+
+export type Applied =
+  /** The user's entitlement says what the event says. */
+  | { outcome: 'folded'; userId: string }
+  /** It changes nobody's access. */
+  | { outcome: 'nothing' }
+  /** Its facts are kept, but whose they are is not known yet. */
+  | { outcome: 'user_unknown' }
+  /** It contradicts what is known for certain; a person must look. */
+  | { outcome: 'contradiction'; family: 'amount mismatch' | 'user mismatch' };
+
+export type AppliedBatch = {
+  results: Applied[];
+  /** Transactions whose waiting events know their user now. */
+  learnt: { provider: string; transactionId: string | null; userId: string }[];
+};
+
+/**
+ * Keeps what the events say as facts and folds the facts of every user concerned, in the caller's transaction. Doing it twice
+ * changes nothing. The users are locked first and their facts read in a new statement: folding without the lock, or within
+ * the statement that took it, lost a concurrent refund.
+ */
+export async function applyFacts(trx: Trx, events: FactSource[], plans: Plans): Promise<AppliedBatch> {
+  const links = await linkUsers(trx, events);
+  const sound = events.filter((event) => !mismatchesUser(event, links));
+  const contradicted = await keepFacts(trx, sound, links);
+  const learnt = await learnUsers(trx, links.known());
+  await markPaymentUsers(trx, learnt);
+
+  const userIds = [
+    ...new Set([...sound.flatMap((event) => links.userOf(event) ?? []), ...learnt.map((one) => one.userId)]),
+  ];
+  if (userIds.length > 0) await foldUsers(trx, userIds, plans);
+  return { results: events.map((event) => resultOf(event, links, contradicted)), learnt };
+}
+
+function resultOf(event: FactSource, links: Links, contradicted: Set<FactSource>): Applied {
+  if (mismatchesUser(event, links)) return { outcome: 'contradiction', family: 'user mismatch' };
+  if (contradicted.has(event)) return { outcome: 'contradiction', family: 'amount mismatch' };
+  if (event.facts.length === 0) return { outcome: 'nothing' };
+  const userId = links.userOf(event);
+  return userId === null ? { outcome: 'user_unknown' } : { outcome: 'folded', userId };
+}
+
+/** Whose a payment or a subscription is, by what this batch and all before it said. */
+type Links = {
+  userOf: (event: FactSource) => string | null;
+  known: () => { provider: string; transactionId: string | null; subscriptionId: string | null; userId: string }[];
+};
+
+async function linkUsers(trx: Trx, events: FactSource[]): Promise<Links> {
+  const payments = index(await upsertPayments(trx, draftPayments(events)), (one) => one.transactionId);
+  const subscriptions = index(
+    await upsertSubscriptions(trx, draftSubscriptions(events, payments)),
+    (one) => one.subscriptionId,
+  );
+  const userOf = (event: FactSource): string | null => {
+    const payment = event.transactionId === null ? null : payments.get(keyOf(event.provider, event.transactionId));
+    const subscriptionId = event.subscriptionId ?? payment?.subscriptionId ?? null;
+    const subscription = subscriptionId === null ? null : subscriptions.get(keyOf(event.provider, subscriptionId));
+    return payment?.userId ?? subscription?.userId ?? event.userId;
+  };
+  const known = () =>
+    events.flatMap((event) => {
+      const userId = userOf(event);
+      const { provider, transactionId, subscriptionId } = event;
+      return userId === null ? [] : [{ provider, transactionId, subscriptionId, userId }];
+    });
+  return { userOf, known };
+}
+
+function mismatchesUser(event: FactSource, links: Links): boolean {
+  return event.userId !== null && links.userOf(event) !== event.userId;
+}
+
+function index<T extends { provider: string }>(rows: T[], idOf: (row: T) => string): Map<string, T> {
+  return new Map(rows.map((row) => [keyOf(row.provider, idOf(row)), row]));
+}
+
+function keyOf(provider: string, id: string): string {
+  return `${provider} ${id}`;
+}
+
+/** One draft per payment: what the first of its events says, completed by the others. */
+function draftPayments(events: FactSource[]): PaymentDraft[] {
+  const drafts = new Map<string, PaymentDraft>();
+  for (const event of events) {
+    if (event.transactionId === null) continue;
+    const key = keyOf(event.provider, event.transactionId);
+    drafts.set(key, complete(drafts.get(key), event, event.transactionId));
+  }
+  return [...drafts.values()];
+}
+
+function complete(draft: PaymentDraft | undefined, event: FactSource, transactionId: string): PaymentDraft {
+  const pays = event.facts.some((fact) => fact.type === 'paid');
+  return {
+    provider: event.provider,
+    transactionId,
+    userId: draft?.userId ?? event.userId,
+    subscriptionId: draft?.subscriptionId ?? event.subscriptionId,
+    amountMinor: draft?.amountMinor ?? (pays ? event.amountMinor : null),
+    currency: draft?.currency ?? event.currency,
+    payerCountry: draft?.payerCountry ?? event.payerCountry,
+    receivedAt: draft && draft.receivedAt < event.receivedAt ? draft.receivedAt : event.receivedAt,
+  };
+}
+
+function draftSubscriptions(
+  events: FactSource[],
+  payments: Map<string, KnownPayment>,
+): (KnownSubscription & { receivedAt: Date })[] {
+  const drafts = new Map<string, KnownSubscription & { receivedAt: Date }>();
+  for (const event of events) {
+    const payment = event.transactionId === null ? undefined : payments.get(keyOf(event.provider, event.transactionId));
+    const subscriptionId = event.subscriptionId ?? payment?.subscriptionId ?? null;
+    if (subscriptionId === null) continue;
+    const key = keyOf(event.provider, subscriptionId);
+    const userId = drafts.get(key)?.userId ?? event.userId ?? payment?.userId ?? null;
+    drafts.set(key, { provider: event.provider, subscriptionId, userId, receivedAt: event.receivedAt });
+  }
+  return [...drafts.values()];
+}
+
+/** Answers the events whose payment is known with another amount: that must alarm, and overwrites nothing. */
+async function keepFacts(trx: Trx, events: FactSource[], links: Links): Promise<Set<FactSource>> {
+  const drafts = events.flatMap((event) => event.facts.map((fact) => ({ event, fact: toFact(event, fact, links) })));
+  const firsts = new Map(drafts.map(({ fact }) => [factKey(fact), fact] as const).reverse());
+  const inserted = new Set((await insertFacts(trx, [...firsts.values()])).map(factKey));
+  const repeated = drafts.filter(({ fact }) => !inserted.has(factKey(fact)) || firsts.get(factKey(fact)) !== fact);
+  if (repeated.length === 0) return new Set();
+  const known = new Map(
+    (
+      await findFacts(
+        trx,
+        repeated.map(({ fact }) => fact),
+      )
+    ).map((fact) => [factKey(fact), fact]),
+  );
+  return new Set(repeated.filter(({ fact }) => contradicts(fact, known.get(factKey(fact)))).map(({ event }) => event));
+}
+
+function contradicts(
+  fact: NewFact,
+  known: { amountMinor: number | null; currency: string | null } | undefined,
+): boolean {
+  if (fact.type !== 'paid' || !known || fact.amountMinor === null || known.amountMinor === null) return false;
+  const otherCurrency = fact.currency !== null && known.currency !== null && fact.currency !== known.currency;
+  return otherCurrency || fact.amountMinor !== known.amountMinor;
+}
+
+function factKey(fact: FactKey): string {
+  return `${fact.provider} ${fact.subject} ${fact.effect}`;
+}
+
+function toFact(event: FactSource, draft: FactDraft, links: Links): NewFact {
+  return {
+    provider: event.provider,
+    subject: event.transactionId ?? `subscription:${event.subscriptionId}`,
+    effect: draft.effect,
+    type: draft.type as FactType,
+    eventId: event.id,
+    transactionId: event.transactionId,
+    subscriptionId: event.subscriptionId,
+    userId: links.userOf(event),
+    amountMinor: draft.type === 'refunded' ? draft.amountMinor : event.amountMinor,
+    currency: event.currency,
+    plan: event.plan,
+    at: event.occurredAt,
+    receivedAt: event.receivedAt,
+    detail: detailOf(draft),
+  };
+}
+
+/** The drafts come out of a JSON column, so their times are text already. */
+function detailOf(draft: FactDraft): FactDetail | null {
+  switch (draft.type) {
+    case 'paid':
+      if (draft.periodEnd === null && draft.periodStart === null) return null;
+      return { periodStart: toText(draft.periodStart), periodEnd: toText(draft.periodEnd) };
+    case 'refunded':
+      return draft.cumulative ? { cumulative: true } : null;
+    case 'canceled':
+      return { cancelAt: toText(draft.cancelAt) };
+    default:
+      return { disputeId: draft.disputeId };
+  }
+}
+
+function toText(time: Date | string | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
+}
+
+async function foldUsers(trx: Trx, userIds: string[], plans: Plans): Promise<void> {
+  await lockCustomers(trx, userIds);
+  const facts = await listFactsOfUsers(trx, userIds);
+  const before = new Map((await listEntitlements(trx, userIds)).map((one) => [keyOf(one.userId, one.feature), one]));
+  const changed = userIds.flatMap((userId) => changedFeatures(userId, facts.get(userId) ?? [], before, plans));
+  await writeEntitlements(trx, changed);
+}
+
+function changedFeatures(
+  userId: string,
+  facts: Fact[],
+  before: Map<string, Entitlement>,
+  plans: Plans,
+): ChangedEntitlement[] {
+  return foldFeatures(facts, plans)
+    .filter((feature) => differs(feature, before.get(keyOf(userId, feature.feature))))
+    .map(({ feature, since, until, revoked }) => ({ userId, feature, since, until, revoked }));
+}
+
+function differs(feature: Feature, before: Entitlement | undefined): boolean {
+  return (
+    before === undefined ||
+    before.since.getTime() !== feature.since.getTime() ||
+    before.until?.getTime() !== feature.until?.getTime() ||
+    before.revoked !== feature.revoked
+  );
+}

@@ -1,0 +1,170 @@
+import { sql, type Transaction } from 'kysely';
+import type { FactType, Schema } from '../platform/schema.ts';
+import type { Fact, FactDetail } from './fold.ts';
+
+type Trx = Transaction<Schema>;
+
+/** What an event tells about its payment, before anything is known about it. */
+export type PaymentDraft = {
+  provider: string;
+  transactionId: string;
+  userId: string | null;
+  subscriptionId: string | null;
+  amountMinor: number | null;
+  currency: string | null;
+  payerCountry: string | null;
+  receivedAt: Date;
+};
+
+export type KnownPayment = {
+  provider: string;
+  transactionId: string;
+  userId: string | null;
+  subscriptionId: string | null;
+};
+
+/** Locks the payments (sorted, so that two workers never wait for each other) and answers what is known of them now. */
+export async function upsertPayments(trx: Trx, drafts: PaymentDraft[]): Promise<KnownPayment[]> {
+  if (drafts.length === 0) return [];
+  const { rows } = await sql<KnownPayment>`
+    insert into payment (provider, transaction_id, user_id, subscription_id, amount_minor, currency, payer_country, first_received_at)
+    select provider, "transactionId", "userId", "subscriptionId", "amountMinor", currency, "payerCountry", "receivedAt"
+    from json_to_recordset(${JSON.stringify(drafts)}::json) as d(provider text, "transactionId" text, "userId" text,
+      "subscriptionId" text, "amountMinor" bigint, currency text, "payerCountry" text, "receivedAt" timestamptz)
+    order by provider, "transactionId"
+    on conflict (provider, transaction_id) do update set
+      user_id = coalesce(payment.user_id, excluded.user_id),
+      subscription_id = coalesce(payment.subscription_id, excluded.subscription_id),
+      amount_minor = coalesce(payment.amount_minor, excluded.amount_minor),
+      currency = coalesce(payment.currency, excluded.currency),
+      payer_country = coalesce(payment.payer_country, excluded.payer_country),
+      first_received_at = least(payment.first_received_at, excluded.first_received_at)
+    returning provider, transaction_id as "transactionId", user_id as "userId", subscription_id as "subscriptionId"`.execute(
+    trx,
+  );
+  return rows;
+}
+
+export type KnownSubscription = { provider: string; subscriptionId: string; userId: string | null };
+
+export async function upsertSubscriptions(
+  trx: Trx,
+  drafts: (KnownSubscription & { receivedAt: Date })[],
+): Promise<KnownSubscription[]> {
+  if (drafts.length === 0) return [];
+  const { rows } = await sql<KnownSubscription>`
+    insert into subscription (provider, subscription_id, user_id, first_received_at)
+    select provider, "subscriptionId", "userId", "receivedAt"
+    from json_to_recordset(${JSON.stringify(drafts)}::json)
+      as d(provider text, "subscriptionId" text, "userId" text, "receivedAt" timestamptz)
+    order by provider, "subscriptionId"
+    on conflict (provider, subscription_id) do update set
+      user_id = coalesce(subscription.user_id, excluded.user_id),
+      first_received_at = least(subscription.first_received_at, excluded.first_received_at)
+    returning provider, subscription_id as "subscriptionId", user_id as "userId"`.execute(trx);
+  return rows;
+}
+
+export type NewFact = {
+  provider: string;
+  subject: string;
+  effect: string;
+  type: FactType;
+  eventId: number;
+  transactionId: string | null;
+  subscriptionId: string | null;
+  userId: string | null;
+  amountMinor: number | null;
+  currency: string | null;
+  plan: string | null;
+  at: Date | null;
+  receivedAt: Date;
+  detail: FactDetail | null;
+};
+
+export type FactKey = { provider: string; subject: string; effect: string };
+
+/** Inserts what is new and answers those keys: a payment takes an effect once, for ever. */
+export async function insertFacts(trx: Trx, facts: NewFact[]): Promise<FactKey[]> {
+  if (facts.length === 0) return [];
+  const { rows } = await sql<FactKey>`
+    insert into fact (provider, subject, effect, type, event_id, transaction_id, subscription_id, user_id, amount_minor, currency,
+      plan, at, received_at, detail)
+    select provider, subject, effect, type, "eventId", "transactionId", "subscriptionId", "userId", "amountMinor", currency, plan,
+      at, "receivedAt", detail
+    from json_to_recordset(${JSON.stringify(facts)}::json) as f(provider text, subject text, effect text, type text, "eventId" bigint,
+      "transactionId" text, "subscriptionId" text, "userId" text, "amountMinor" bigint, currency text, plan text,
+      at timestamptz, "receivedAt" timestamptz, detail jsonb)
+    order by provider, subject, effect
+    on conflict (provider, subject, effect) do nothing
+    returning provider, subject, effect`.execute(trx);
+  return rows;
+}
+
+export type KnownFact = FactKey & { eventId: number; amountMinor: number | null; currency: string | null };
+
+export async function findFacts(trx: Trx, keys: FactKey[]): Promise<KnownFact[]> {
+  if (keys.length === 0) return [];
+  const { rows } = await sql<KnownFact>`
+    select f.provider, f.subject, f.effect, f.event_id as "eventId", f.amount_minor as "amountMinor", f.currency
+    from json_to_recordset(${JSON.stringify(keys)}::json) as k(provider text, subject text, effect text)
+    join fact f using (provider, subject, effect)`.execute(trx);
+  return rows;
+}
+
+/** Gives facts that waited for their user the user now known; answers whose facts those are. */
+export async function learnUsers(
+  trx: Trx,
+  known: { provider: string; transactionId: string | null; subscriptionId: string | null; userId: string }[],
+): Promise<{ provider: string; transactionId: string | null; userId: string }[]> {
+  if (known.length === 0) return [];
+  const { rows } = await sql<{ provider: string; transactionId: string | null; userId: string }>`
+    update fact f set user_id = k."userId"
+    from json_to_recordset(${JSON.stringify(known)}::json)
+      as k(provider text, "transactionId" text, "subscriptionId" text, "userId" text)
+    where f.user_id is null and f.provider = k.provider
+      and (f.transaction_id = k."transactionId" or f.subscription_id = k."subscriptionId")
+    returning f.provider, f.transaction_id as "transactionId", f.user_id as "userId"`.execute(trx);
+  return rows;
+}
+
+/** The payments of facts that learnt their user through a subscription learn it too. */
+export async function markPaymentUsers(
+  trx: Trx,
+  learnt: { provider: string; transactionId: string | null; userId: string }[],
+): Promise<void> {
+  if (learnt.length === 0) return;
+  await sql`
+    update payment p set user_id = k."userId"
+    from json_to_recordset(${JSON.stringify(learnt)}::json) as k(provider text, "transactionId" text, "userId" text)
+    where p.user_id is null and p.provider = k.provider and p.transaction_id = k."transactionId"`.execute(trx);
+}
+
+/** In the order of their ids; held until the transaction ends. The facts are to be read in a statement of its own after it. */
+export async function lockCustomers(trx: Trx, userIds: string[]): Promise<void> {
+  const sorted = [...new Set(userIds)].sort();
+  await sql`insert into customer (user_id) select unnest(${sorted}::text[]) on conflict do nothing`.execute(trx);
+  await sql`select 1 from customer where user_id = any(${sorted}::text[]) order by user_id collate "C" for update`.execute(
+    trx,
+  );
+}
+
+type FactRow = Omit<Fact, 'at'> & { userId: string; ownAt: Date | null; receivedAt: Date };
+
+/** All facts of these users; one without a time of its own takes the earliest receipt of its transaction. */
+export async function listFactsOfUsers(trx: Trx, userIds: string[]): Promise<Map<string, Fact[]>> {
+  const { rows } = await sql<FactRow>`
+    select f.user_id as "userId", f.provider, f.subject, f.effect, f.type, f.transaction_id as "transactionId",
+      f.subscription_id as "subscriptionId", f.amount_minor as "amountMinor", f.plan, f.at as "ownAt",
+      coalesce(p.first_received_at, f.received_at) as "receivedAt", f.detail
+    from fact f left join payment p on p.provider = f.provider and p.transaction_id = f.transaction_id and f.at is null
+    where f.user_id = any(${userIds}::text[])
+    order by f.provider, f.subject, f.effect`.execute(trx);
+  const byUser = new Map<string, Fact[]>();
+  for (const { userId, ownAt, receivedAt, ...fact } of rows) {
+    const facts = byUser.get(userId) ?? [];
+    facts.push({ ...fact, at: ownAt ?? receivedAt });
+    byUser.set(userId, facts);
+  }
+  return byUser;
+}

@@ -1,0 +1,27 @@
+import type { WorkerDeps } from '../../src/delivery/worker.ts';
+import { createClock } from '../../src/platform/clock.ts';
+import type { Db } from '../../src/platform/database.ts';
+import { createLog } from '../../src/platform/log.ts';
+import { createMetrics } from '../../src/platform/metrics.ts';
+import type { Wake } from '../../src/platform/wake.ts';
+
+/** A wake that nobody hears: these tests say themselves when to run. */
+export const deafWake = Object.assign(() => {}, { on: () => () => {}, close: async () => {} }) as Wake;
+
+export function workerDeps(db: Db, overrides: Partial<WorkerDeps> = {}): WorkerDeps {
+  return {
+    db,
+    clock: createClock(),
+    random: () => 0.5,
+    plans: {},
+    schedule: { baseMs: 1000, capMs: 60_000, maxTries: 5 },
+    userWaitMs: 600_000,
+    activation: null,
+    leaseMs: 30_000,
+    wake: deafWake,
+    log: createLog({ level: 'silent' }),
+    metrics: createMetrics(),
+    readAgain: async () => ({ outcome: 'malformed', message: 'still unreadable' }),
+    ...overrides,
+  };
+}
