@@ -1,0 +1,45 @@
+import type { FormattedString } from '@grammyjs/parse-mode';
+import type { InlineKeyboardMarkup } from '@grammyjs/types';
+import type { Plans } from '../entitlement/plans.ts';
+import type { Actor, Person } from '../people/person.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Db } from '../platform/database.ts';
+import type { Logger } from '../platform/log.ts';
+import type { WakeTopic } from '../platform/wake.ts';
+import type { Sender } from './identify.ts';
+
+export type VerifyAgainResult = {
+  tried: number;
+  accepted: number;
+  stillRefused: number;
+  causes: Record<string, number>;
+};
+
+/** What every handler works with. */
+export type BotDeps = {
+  db: Db;
+  clock: Clock;
+  wake: (topic: WakeTopic) => void;
+  log: Logger;
+  /** Tries the refused webhooks of a ticket again, after a secret was added (intake/verify-again). */
+  verifyAgain: (request: { ticketId: number; actor: Actor }) => Promise<VerifyAgainResult>;
+  plans: Plans;
+  /** A product is told of entitlements; without one the row is the activation. */
+  tellsProduct: boolean;
+  /** The group as configured; where it has moved since is looked up at each update. */
+  engineeringChatId: number | null;
+};
+
+export type Scope = 'group' | 'private';
+
+/** Something a person asked for, identified: who, where, and by which update. */
+export type Request = {
+  updateId: number;
+  sender: Sender;
+  /** Null is a stranger, and a customer. */
+  person: Person | null;
+  scope: Scope;
+  bot: { username: string };
+};
+
+export type Answer = { text: FormattedString; keyboard?: InlineKeyboardMarkup };

@@ -1,0 +1,78 @@
+import { FormattedString } from '@grammyjs/parse-mode';
+import type { InlineKeyboardMarkup } from '@grammyjs/types';
+import { type Api, GrammyError } from 'grammy';
+import type { Logger } from '../platform/log.ts';
+import type { Answer } from './bot-context.ts';
+import { splitText } from './bot-split.ts';
+import { classifyTelegramRefusal } from './telegram-errors.ts';
+
+export type Destination = { chatId: number; replyTo?: number; threadId?: number };
+export type Reply = { outcome: 'sent' } | { outcome: 'unreachable'; because: string };
+
+/** Shorter than an update's deadline: a server that hangs is Telegram being away, not a handler that hangs. */
+const CALL_TIMEOUT_MS = 4_000;
+
+/**
+ * Says it, in as many messages as it needs; the buttons are below the last. `unreachable` is a person or a chat that cannot be
+ * written to, which no second try would change. Everything else that fails is thrown, and the inbox tries again.
+ */
+export async function sendAnswer(api: Api, log: Logger, to: Destination, answer: Answer): Promise<Reply> {
+  const parts = splitText(answer.text);
+  for (const [i, part] of parts.entries()) {
+    const keyboard = i === parts.length - 1 ? answer.keyboard : undefined;
+    const because = await trySend(api, to, part, keyboard);
+    if (because === null) continue;
+    log.warn({ because }, 'an answer could not be given');
+    return { outcome: 'unreachable', because };
+  }
+  return { outcome: 'sent' };
+}
+
+/** Null when it was sent. A topic that is gone, and entities that are not understood, are left out. */
+async function trySend(
+  api: Api,
+  to: Destination,
+  text: FormattedString,
+  keyboard: InlineKeyboardMarkup | undefined,
+): Promise<string | null> {
+  try {
+    const options = { entities: text.entities, ...placeOptions(to), ...(keyboard ? { reply_markup: keyboard } : {}) };
+    await api.sendMessage(to.chatId, text.text, options, callSignal());
+    return null;
+  } catch (error) {
+    const { act, description } = readRefusal(error);
+    if (act === 'recreate_thread' && to.threadId !== undefined) {
+      return trySend(api, withoutThread(to), text, keyboard);
+    }
+    if (act === 'plain_text' && text.entities.length > 0) {
+      return trySend(api, to, new FormattedString(text.text), keyboard);
+    }
+    if (UNREACHABLE.has(act)) return description;
+    throw error;
+  }
+}
+
+const UNREACHABLE = new Set<string>(['user_unreachable', 'break_destination', 'disable_feature']);
+
+function readRefusal(error: unknown): { act: string; description: string } {
+  if (!(error instanceof GrammyError)) return { act: 'thrown', description: '' };
+  const { error_code: code, description, parameters } = error;
+  return { act: classifyTelegramRefusal({ code, description, parameters }).act, description };
+}
+
+function withoutThread({ threadId: _, ...to }: Destination): Destination {
+  return to;
+}
+
+function placeOptions({ replyTo, threadId }: Destination) {
+  return {
+    link_preview_options: { is_disabled: true },
+    ...(replyTo === undefined ? {} : { reply_parameters: { message_id: replyTo, allow_sending_without_reply: true } }),
+    ...(threadId === undefined ? {} : { message_thread_id: threadId }),
+  };
+}
+
+/** grammY knows only the signals of its own polyfill by type; it needs nothing but `aborted` and the event. */
+export function callSignal(): Parameters<Api['getMe']>[0] {
+  return AbortSignal.timeout(CALL_TIMEOUT_MS) as unknown as Parameters<Api['getMe']>[0];
+}

@@ -1,0 +1,95 @@
+import type { Chat, Message, Update } from '@grammyjs/types';
+import type { Api } from 'grammy';
+import type { UserFromGetMe } from 'grammy/types';
+import { findPerson, markPrivateChat, rememberName } from '../people/person-store.ts';
+import { answerMessage } from './bot-commands.ts';
+import type { BotDeps, Request } from './bot-context.ts';
+import { type Destination, sendAnswer } from './bot-reply.ts';
+import { handlePress } from './buttons.ts';
+import { parseCommand } from './commands/parse.ts';
+import { type Place, placeOf, type Sender, senderOf } from './identify.ts';
+import { personalMenu, syncMenu } from './menus.ts';
+import { findCurrentChatId, migrateChat } from './sender-chat-store.ts';
+
+export type UpdateTools = { deps: BotDeps; api: Api; me: UserFromGetMe };
+
+/** A message: in the engineering chat or in private it may be answered, anywhere else it is nothing to us. */
+export async function handleMessage(tools: UpdateTools, update: Update, message: Message): Promise<void> {
+  const { deps, api, me } = tools;
+  const moved = readMigration(message);
+  if (moved) return noteMigration(deps, moved.from, moved.to);
+  const { request, place } = await identify(tools, update, message.chat);
+  if (place === 'elsewhere') return;
+  const command = parseCommand(message.text, me.username);
+  if (place === 'private' && command?.name === 'start') await openPrivateChat(tools, request);
+  const answer = await answerMessage(deps, request, { update, message, command });
+  if (answer) await sendAnswer(api, deps.log, answerTo(message, place), answer);
+}
+
+/** A press of a button. */
+export async function handleCallback(tools: UpdateTools, update: Update): Promise<void> {
+  const query = update.callback_query!;
+  const { request, place } = await identify(tools, update, query.message?.chat);
+  await handlePress(tools.deps, tools.api, { request, query, place, botId: tools.me.id });
+}
+
+/** Somebody blocked the bot or let it in again; in the group it is the sender of cards who notices at the next one. */
+export async function handleMembership({ deps }: UpdateTools, update: Update): Promise<void> {
+  const { chat, from, new_chat_member: now } = update.my_chat_member!;
+  if (chat.type === 'private') await markPrivateChat(deps.db, from.id, now.status !== 'kicked');
+  else deps.log.info({ chatId: chat.id, status: now.status }, 'the bot’s place in a group changed');
+}
+
+async function identify(
+  { deps, me }: UpdateTools,
+  update: Update,
+  chat: Pick<Chat, 'id' | 'type'> | undefined,
+): Promise<{ request: Request; place: Place }> {
+  const sender = senderOf(update);
+  const place = placeOf(chat, await currentChatId(deps));
+  const person = sender.kind === 'human' ? await findPerson(deps.db, sender.id) : null;
+  if (person) await rememberNameOf(deps, sender);
+  const named = person && sender.kind === 'human' ? { ...person, firstName: sender.firstName } : person;
+  const scope = place === 'group' ? 'group' : 'private';
+  return {
+    place,
+    request: { updateId: update.update_id, sender, person: named, scope, bot: { username: me.username } },
+  };
+}
+
+async function currentChatId({ db, engineeringChatId }: BotDeps): Promise<number | null> {
+  return engineeringChatId === null ? null : findCurrentChatId(db, engineeringChatId);
+}
+
+async function rememberNameOf({ db }: BotDeps, sender: Sender): Promise<void> {
+  if (sender.kind === 'human') await rememberName(db, sender.id, sender);
+}
+
+/** Only now may the bot write to this person first, and only now can their chat have a menu of its own. */
+async function openPrivateChat({ deps, api }: UpdateTools, { person }: Request): Promise<void> {
+  if (!person?.active) return;
+  await markPrivateChat(deps.db, person.telegramId);
+  await syncMenu({ db: deps.db, api, log: deps.log }, personalMenu(person));
+}
+
+function answerTo(message: Message, place: Place): Destination {
+  const isTopic = message.is_topic_message === true && message.message_thread_id !== undefined;
+  return {
+    chatId: message.chat.id,
+    ...(place === 'group' ? { replyTo: message.message_id } : {}),
+    ...(isTopic ? { threadId: message.message_thread_id! } : {}),
+  };
+}
+
+/** A group that becomes a supergroup says so on both sides, under the old id and under the new. */
+function readMigration(message: Message): { from: number; to: number } | null {
+  if (message.migrate_to_chat_id !== undefined) return { from: message.chat.id, to: message.migrate_to_chat_id };
+  if (message.migrate_from_chat_id !== undefined) return { from: message.migrate_from_chat_id, to: message.chat.id };
+  return null;
+}
+
+async function noteMigration(deps: BotDeps, from: number, to: number): Promise<void> {
+  if (!(await migrateChat(deps.db, from, to))) return;
+  deps.log.warn({ from, to }, 'the engineering chat has become a supergroup and has a new id');
+  deps.wake('card');
+}

@@ -1,0 +1,179 @@
+import { FormattedString, fmt } from '@grammyjs/parse-mode';
+import type { Api } from 'grammy';
+import { findPaymentView } from '../api/payment-view.ts';
+import { redriveTicket } from '../delivery/redrive.ts';
+import {
+  type ActRequest,
+  type ActResult,
+  acknowledgeTicket,
+  reopenTicket,
+  resolveTicket,
+} from '../escalation/ticket-acts.ts';
+import { findTicket, listTicketEvents } from '../escalation/ticket-query.ts';
+import type { TicketView } from '../escalation/ticket-view.ts';
+import { actorOf, type Person } from '../people/person.ts';
+import { markPrivateChat } from '../people/person-store.ts';
+import type { BotDeps, Scope } from './bot-context.ts';
+import { sendAnswer } from './bot-reply.ts';
+import type { PressAnswer } from './buttons-answer.ts';
+import { formatTicketButton, type TicketAction } from './buttons-data.ts';
+import { askOnce, forgetQuestion, wasRedriven } from './buttons-question-store.ts';
+import { doneWords, paymentsWords, truthWords, verifiedWords } from './buttons-text.ts';
+import { causeWords } from './card-text.ts';
+import { announceRedrive, redriveWords } from './commands/retry.ts';
+import { paymentText } from './commands/tx.ts';
+
+export type TicketPress = {
+  ticketId: number;
+  action: TicketAction;
+  /** What people had done to the ticket when the button was drawn. */
+  revision: number;
+  person: Person;
+  commandId: string;
+  chatId: number;
+  messageId: number;
+  scope: Scope;
+};
+
+/** Somebody who may presses a button of a ticket. Each says what is true afterwards. */
+export async function pressTicketButton(
+  deps: BotDeps,
+  api: Api,
+  press: TicketPress,
+  answer: PressAnswer,
+): Promise<void> {
+  switch (press.action) {
+    case 'ack':
+    case 'resolve':
+    case 'reopen':
+      return changeState(deps, { ...press, action: press.action }, answer);
+    case 'inspect':
+      return inspect(deps, api, press, answer);
+    case 'retry':
+    case 'retryall':
+      return retry(deps, api, press, answer);
+    case 'verify':
+      return verify(deps, press, answer);
+  }
+}
+
+type StateAction = 'ack' | 'resolve' | 'reopen';
+
+async function changeState(
+  deps: BotDeps,
+  press: TicketPress & { action: StateAction },
+  answer: PressAnswer,
+): Promise<void> {
+  const { outcome, ticket } = await runStateAct(deps, press);
+  deps.wake('card');
+  if (outcome === 'unknown' || ticket === null) return answer.say(`🔎 There is no ticket T-${press.ticketId}.`, true);
+  if (outcome === 'stale') return answer.say(truthWords(ticket, deps.clock.now()), true);
+  return answer.say(doneWords(press.action, ticket));
+}
+
+function runStateAct(deps: BotDeps, press: TicketPress & { action: StateAction }): Promise<ActResult> {
+  const { ticketId, revision: seenRevision, commandId } = press;
+  const request: ActRequest = { ticketId, seenRevision, commandId, actor: actorOf(press.person) };
+  switch (press.action) {
+    case 'ack':
+      return acknowledgeTicket(deps.db, request);
+    case 'resolve':
+      return resolveTicket(deps.db, { ...request, reason: null });
+    case 'reopen':
+      return reopenTicket(deps.db, request);
+  }
+}
+
+/** In private, with everything; under the card and masked when the person cannot be written to. Looking is never stale. */
+async function inspect(deps: BotDeps, api: Api, press: TicketPress, answer: PressAnswer): Promise<void> {
+  const ticket = await findTicket(deps.db, press.ticketId);
+  if (!ticket) return answer.say(`🔎 There is no ticket T-${press.ticketId}.`, true);
+  const { telegramId } = press.person;
+  const inPrivate = { text: await inspectText(deps, ticket, 'private') };
+  const { outcome } = await sendAnswer(api, deps.log, { chatId: telegramId }, inPrivate);
+  await markPrivateChat(deps.db, telegramId, outcome === 'sent');
+  if (outcome === 'sent') return answer.say(press.scope === 'group' ? '🔍 Sent to you in private.' : '');
+  await answer.say(
+    '🔍 I can’t write to you in private yet: press Start in our chat. It is under the card for now.',
+    true,
+  );
+  const under = { chatId: press.chatId, replyTo: press.messageId };
+  await sendAnswer(api, deps.log, under, { text: await inspectText(deps, ticket, 'group') });
+}
+
+async function inspectText(deps: BotDeps, ticket: TicketView, scope: Scope): Promise<FormattedString> {
+  const head = fmt`🔍 ${FormattedString.bold(ticket.name)} · ${causeWords(ticket)}`;
+  const events = await listTicketEvents(deps.db, ticket.id, { limit: 20 });
+  const sample = events.find((event) => event.transactionId !== null);
+  if (!sample) return FormattedString.join([head, fmt`${emptyWords(ticket)}`], '\n');
+  const view = await findPaymentView(deps.db, sample.provider, sample.transactionId!, deps.clock.now(), deps.plans);
+  const payment = view ? await paymentText(deps, view, scope) : fmt`${emptyWords(ticket)}`;
+  const others = Math.max(0, ticket.failures - 1);
+  const more =
+    others > 0 ? fmt`\n… and ${others.toLocaleString('en-US')} more. /ticket ${ticket.name} lists some.` : fmt``;
+  return fmt`${head}\n\n${payment}${more}`;
+}
+
+function emptyWords(ticket: TicketView): string {
+  if (ticket.refusals > 0)
+    return `${ticket.refusals} refused webhooks, none of which could be trusted. Check the signing secret.`;
+  return ticket.log.map((line) => line.text).join('\n');
+}
+
+/** One payment is retried at the press. Of more, it is asked once how many that would be. */
+async function retry(deps: BotDeps, api: Api, press: TicketPress, answer: PressAnswer): Promise<void> {
+  const ticket = await findTicket(deps.db, press.ticketId);
+  if (!ticket) return answer.say(`🔎 There is no ticket T-${press.ticketId}.`, true);
+  const isRepeated = await wasRedriven(deps.db, press.commandId);
+  if (!isRepeated && ticket.stateRevision !== press.revision) {
+    deps.wake('card');
+    return answer.say(truthWords(ticket, deps.clock.now()), true);
+  }
+  if (press.action === 'retry' && ticket.deadEvents > 1) return ask(deps, api, press, ticket, answer);
+  await runRetry(deps, press, ticket, answer);
+}
+
+async function runRetry(deps: BotDeps, press: TicketPress, ticket: TicketView, answer: PressAnswer): Promise<void> {
+  const { ticketId, commandId } = press;
+  const actor = actorOf(press.person);
+  const result = await redriveTicket(deps.db, { ticketId, commandId, actor });
+  const where =
+    deps.engineeringChatId === null ? { personId: actor.personId } : { chatId: deps.engineeringChatId, ticketId };
+  await announceRedrive(deps, result, { ...where, what: ticket.name, by: actor.name });
+  await answer.say(redriveWords(result, ticket.name), result.outcome === 'nothing');
+}
+
+async function ask(
+  deps: BotDeps,
+  api: Api,
+  press: TicketPress,
+  ticket: TicketView,
+  answer: PressAnswer,
+): Promise<void> {
+  const question = {
+    ticketId: ticket.id,
+    revision: ticket.stateRevision,
+    count: ticket.deadEvents,
+    chatId: press.chatId,
+  };
+  if (!(await askOnce(deps.db, question))) {
+    return answer.say(`🔁 Press Retry ${ticket.deadEvents} in the message under the card.`, true);
+  }
+  const data = formatTicketButton({ ticketId: ticket.id, action: 'retryall', revision: ticket.stateRevision });
+  const keyboard = { inline_keyboard: [[{ text: `🔁 Retry ${ticket.deadEvents}`, callback_data: data }]] };
+  const text = fmt`🔁 ${FormattedString.bold(ticket.name)}: ${paymentsWords(ticket.deadEvents)} would be tried again. Press to do it.`;
+  try {
+    await sendAnswer(api, deps.log, { chatId: press.chatId, replyTo: press.messageId }, { text, keyboard });
+  } catch (error) {
+    await forgetQuestion(deps.db, question);
+    throw error;
+  }
+  await answer.say(`🔁 ${paymentsWords(ticket.deadEvents)}: please confirm under the card.`);
+}
+
+async function verify(deps: BotDeps, press: TicketPress, answer: PressAnswer): Promise<void> {
+  const result = await deps.verifyAgain({ ticketId: press.ticketId, actor: actorOf(press.person) });
+  deps.wake('event');
+  deps.wake('card');
+  await answer.say(verifiedWords(result), true);
+}

@@ -1,0 +1,42 @@
+import { type Api, GrammyError } from 'grammy';
+import type { Logger } from '../platform/log.ts';
+import { callSignal } from './bot-reply.ts';
+
+/** Nobody documents how long a press may wait for its answer; a spinner of a second is what people bear. */
+const AT_THE_LATEST_MS = 1_000;
+const TEXT_LENGTH_MAX = 200;
+
+export type PressAnswer = {
+  /** Tells who pressed what is true. `isImportant` stays until it is dismissed. */
+  say: (text: string, isImportant?: boolean) => Promise<void>;
+  /** Ends the spinner of a press that said nothing, if it still turns. */
+  end: () => Promise<void>;
+};
+
+/**
+ * The one answer a press can get. If none has come after a second it is "Working…", and what is said later is seen on the card.
+ * Telegram forgets presses after some seconds, and no act may fail because of that.
+ */
+export function createPressAnswer(api: Api, callbackId: string, log: Logger): PressAnswer {
+  let answered: Promise<void> | undefined;
+  const answer = (text: string, isImportant: boolean): Promise<void> => {
+    clearTimeout(timer);
+    answered ??= send(api, log, callbackId, text, isImportant);
+    return answered;
+  };
+  const timer = setTimeout(() => answer('⏳ Working…', false), AT_THE_LATEST_MS);
+  return {
+    say: (text, isImportant = false) => answer(text, isImportant),
+    end: () => answer('', false),
+  };
+}
+
+async function send(api: Api, log: Logger, callbackId: string, text: string, isImportant: boolean): Promise<void> {
+  try {
+    const shown = Array.from(text).slice(0, TEXT_LENGTH_MAX).join('');
+    await api.answerCallbackQuery(callbackId, { text: shown, show_alert: isImportant }, callSignal());
+  } catch (error) {
+    const isTooLate = error instanceof GrammyError && error.error_code === 400;
+    if (!isTooLate) log.warn({ err: error }, 'a press could not be answered');
+  }
+}

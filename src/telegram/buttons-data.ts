@@ -1,0 +1,49 @@
+/** What a button carries: at most 64 bytes, and nothing that could not be looked up again. */
+const DATA_BYTES_MAX = 64;
+
+export const TICKET_ACTIONS = ['ack', 'inspect', 'retry', 'retryall', 'resolve', 'reopen', 'verify'] as const;
+export type TicketAction = (typeof TICKET_ACTIONS)[number];
+
+export type ButtonData =
+  | { kind: 'ticket'; ticketId: number; action: TicketAction; revision: number }
+  | { kind: 'payment'; provider: string; transactionId: string };
+
+/** `t:<ticket>:<action>:<revision>` or `p:retry:<provider>:<transaction>`; null for a button of another version. */
+export function parseButton(data: string | undefined): ButtonData | null {
+  return parseTicketButton(data ?? '') ?? parsePaymentButton(data ?? '');
+}
+
+function parseTicketButton(data: string): ButtonData | null {
+  const [, ticketId, action, revision] = /^t:([1-9]\d{0,14}):([a-z]+):(\d{1,15})$/.exec(data) ?? [];
+  const known = TICKET_ACTIONS.find((name) => name === action);
+  return known ? { kind: 'ticket', ticketId: Number(ticketId), action: known, revision: Number(revision) } : null;
+}
+
+function parsePaymentButton(data: string): ButtonData | null {
+  const [, provider, transactionId] = /^p:retry:([^:]+):(.+)$/s.exec(data) ?? [];
+  return provider && transactionId ? { kind: 'payment', provider, transactionId } : null;
+}
+
+export function formatTicketButton(button: { ticketId: number; action: TicketAction; revision: number }): string {
+  return `t:${button.ticketId}:${button.action}:${button.revision}`;
+}
+
+/** Null when the ids are too long for a button; the command still works then. */
+export function formatPaymentButton(payment: { provider: string; transactionId: string }): string | null {
+  const data = `p:retry:${payment.provider}:${payment.transactionId}`;
+  return !payment.provider.includes(':') && Buffer.byteLength(data) <= DATA_BYTES_MAX ? data : null;
+}
+
+const LINK_LENGTH_MAX = 64;
+
+/** What a link into the private chat carries: the payment to retry. Null when the id is too long for one. */
+export function formatRetryLink(username: string, transactionId: string): string | null {
+  const payload = `r_${Buffer.from(transactionId).toString('base64url')}`;
+  return payload.length <= LINK_LENGTH_MAX ? `https://t.me/${username}?start=${payload}` : null;
+}
+
+/** The transaction a link names; null for any other payload. */
+export function parseRetryPayload(payload: string): string | null {
+  const [, encoded] = /^r_([A-Za-z0-9_-]{2,62})$/.exec(payload) ?? [];
+  return encoded ? Buffer.from(encoded, 'base64url').toString('utf8') : null;
+}

@@ -1,0 +1,65 @@
+import type { TicketView } from '../escalation/ticket-view.ts';
+import type { VerifyAgainResult } from './bot-context.ts';
+import { clockTime, oneLine } from './card-text.ts';
+
+/** What is true of a ticket now, told to somebody whose button is older than that. */
+export function truthWords(ticket: TicketView, now: Date): string {
+  switch (ticket.state) {
+    case 'open':
+      return `${ticket.name} is open and nobody owns it. The card has changed: look again.`;
+    case 'acknowledged':
+      return `Acknowledged by ${owner(ticket)}${atTime(ticket, 'acknowledge', now)}.`;
+    case 'resolved':
+      return `Resolved ${ticket.resolvedBy ? `by ${oneLine(ticket.resolvedBy, 64)}` : 'by itself'}${
+        ticket.resolvedAt ? ` at ${clockTime(ticket.resolvedAt, now)}` : ''
+      }.`;
+    case 'snoozed':
+      return `${ticket.name} is snoozed. The card has changed: look again.`;
+    case 'merged':
+      return `${ticket.name} went on under another ticket. Its card says which.`;
+  }
+}
+
+function owner(ticket: TicketView): string {
+  return oneLine(ticket.ownerName ?? 'somebody', 64);
+}
+
+function atTime(ticket: TicketView, kind: string, now: Date): string {
+  const line = ticket.log.findLast((candidate) => candidate.kind === kind);
+  return line ? ` at ${clockTime(line.at, now)}` : '';
+}
+
+/** What an act that was done says to who pressed. */
+export function doneWords(action: 'ack' | 'resolve' | 'reopen', ticket: TicketView): string {
+  switch (action) {
+    case 'ack':
+      return `👀 ${ticket.name} is yours now.`;
+    case 'resolve':
+      return `✅ ${ticket.name} is resolved${settledWords(ticket)}.`;
+    case 'reopen':
+      return `↩️ ${ticket.name} is open again.`;
+  }
+}
+
+function settledWords(ticket: TicketView): string {
+  const line = ticket.log.findLast((candidate) => candidate.kind === 'resolve');
+  const settled = /(\d+) settled/.exec(line?.text ?? '')?.[1];
+  return settled ? `; ${settled} settled without a retry` : '';
+}
+
+export function retryWords(count: number): string {
+  return `🔁 Retrying ${paymentsWords(count)}. The outcome will be told here.`;
+}
+
+export function paymentsWords(count: number): string {
+  return count === 1 ? '1 payment' : `${count.toLocaleString('en-US')} payments`;
+}
+
+export function verifiedWords({ tried, accepted, stillRefused, causes }: VerifyAgainResult): string {
+  if (tried === 0) return 'Nothing is left to verify: raw webhooks are kept for seven days.';
+  const reasons = Object.entries(causes)
+    .map(([cause, count]) => `${oneLine(cause, 40)} ${count}`)
+    .join(', ');
+  if (stillRefused === 0) return `🔏 All ${accepted} are right now and have been taken in.`;
+  return `🔏 ${accepted} of ${tried} are right now; ${stillRefused} still refused (${reasons}).`;
+}

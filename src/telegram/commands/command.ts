@@ -1,0 +1,32 @@
+import { FormattedString } from '@grammyjs/parse-mode';
+import type { Act } from '../../people/person.ts';
+import type { Answer, BotDeps, Request, Scope } from '../bot-context.ts';
+
+export type CommandRequest = Request & {
+  /** What follows the command, trimmed. */
+  args: string;
+  chatId: number;
+  /** The message this one answers, if any. */
+  repliedMessageId: number | null;
+};
+
+export type Command = {
+  name: string;
+  /** One line for the menu and the help. */
+  hint: string;
+  example: string;
+  /** What it asks for; null is open to everybody. */
+  act: Act | null;
+  /** In whose menus it stands; what a person may do is decided when it is asked. */
+  menus: Scope[];
+  run: (deps: BotDeps, request: CommandRequest) => Promise<Answer>;
+};
+
+export function say(text: string): Answer {
+  return { text: new FormattedString(text) };
+}
+
+/** What to answer to arguments nobody can read. */
+export function sayExample(command: Pick<Command, 'example'>, need: string): Answer {
+  return say(`🤔 ${need} For example: ${command.example}`);
+}

@@ -1,0 +1,73 @@
+import { fmt } from '@grammyjs/parse-mode';
+import type { PaymentView } from '../../api/payment-view.ts';
+import { type RedriveResult, redrivePayment } from '../../delivery/redrive.ts';
+import { putNotice } from '../../notice/notice-store.ts';
+import { actorOf } from '../../people/person.ts';
+import type { Answer, BotDeps, Request } from '../bot-context.ts';
+import { formatRetryLink } from '../buttons-data.ts';
+import { paymentsWords } from '../buttons-text.ts';
+import { idWords } from '../payment-text.ts';
+import { type Command, say, sayExample } from './command.ts';
+import { findPayment } from './find-payment.ts';
+import { sayNotOne } from './tx.ts';
+
+export const retry: Command = {
+  name: 'retry',
+  hint: 'Try a payment again that was given up',
+  example: '/retry tx456',
+  act: 'retry',
+  menus: ['private'],
+  run: async (deps, request) => {
+    if (request.args === '') return sayExample(retry, 'Which payment? Send its transaction id.');
+    if (request.scope === 'group') return sendToPrivate(request.bot.username, request.args);
+    const found = await findPayment(deps, request.args);
+    if (found.found !== 'one') return sayNotOne(found, 'retry');
+    return say(await retryPayment(deps, request, found.view, `update:${request.updateId}`));
+  },
+};
+
+/** In the group only a card's own buttons change something. */
+function sendToPrivate(username: string, transactionId: string): Answer {
+  const url = formatRetryLink(username, transactionId) ?? `https://t.me/${username}`;
+  const text = fmt`🔁 Retrying by id works in our private chat: /retry ${idWords(transactionId)}`;
+  return { text, keyboard: { inline_keyboard: [[{ text: '🔁 Go there ↗', url }]] } };
+}
+
+/** Tries what lies dead of this payment; the outcome comes as a message that is corrected until it is final. */
+export async function retryPayment(
+  deps: BotDeps,
+  request: Pick<Request, 'person'>,
+  payment: Pick<PaymentView, 'provider' | 'transactionId'>,
+  commandId: string,
+): Promise<string> {
+  const person = request.person!;
+  const { provider, transactionId } = payment;
+  const result = await redrivePayment(deps.db, { provider, transactionId, commandId, actor: actorOf(person) });
+  await announceRedrive(deps, result, { personId: person.telegramId, what: transactionId, by: actorOf(person).name });
+  return redriveWords(result, idWords(transactionId));
+}
+
+/** Where the outcome of a retry is told, and of what. */
+export type RedriveAudience = { personId?: number; chatId?: number; ticketId?: number; what: string; by: string };
+
+export async function announceRedrive(deps: BotDeps, result: RedriveResult, to: RedriveAudience): Promise<void> {
+  if (result.outcome !== 'started' && result.outcome !== 'already') return;
+  const { redriveId } = result;
+  const { what, by, ...where } = to;
+  await putNotice(deps.db, { key: `redrive:${redriveId}`, kind: 'redrive', ...where, body: { redriveId, by, what } });
+  deps.wake('event');
+  deps.wake('notice');
+  deps.wake('card');
+}
+
+export function redriveWords(result: RedriveResult, what: string): string {
+  switch (result.outcome) {
+    case 'started':
+    case 'already':
+      return `🔁 Retrying ${paymentsWords(result.events)} of ${what}. The outcome follows.`;
+    case 'running':
+      return `⏳ A retry of ${what} is still running. Its outcome follows.`;
+    case 'nothing':
+      return `👌 Nothing to retry: no payment of ${what} was given up.`;
+  }
+}

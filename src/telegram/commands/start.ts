@@ -1,0 +1,32 @@
+import { fmt } from '@grammyjs/parse-mode';
+import { mayAct } from '../../people/person.ts';
+import type { Answer, BotDeps } from '../bot-context.ts';
+import { parseRetryPayload } from '../buttons-data.ts';
+import { customerWelcomeText, welcomeText } from '../help-text.ts';
+import { idWords } from '../payment-text.ts';
+import { type Command, type CommandRequest, say } from './command.ts';
+import { findPayment } from './find-payment.ts';
+import { sayNotOne, showPayment } from './tx.ts';
+
+export const start: Command = {
+  name: 'start',
+  hint: 'What this bot is for',
+  example: '/start',
+  act: null,
+  menus: ['private'],
+  run: async (deps, request) => {
+    const { person } = request;
+    if (!person || !mayAct(person, 'read')) return { text: customerWelcomeText(request.sender) };
+    if (request.scope === 'group') return say('👋 I am here. /help shows what I can do in this chat.');
+    const transactionId = parseRetryPayload(request.args);
+    return transactionId === null ? { text: welcomeText(person) } : askAboutRetry(deps, request, transactionId);
+  },
+};
+
+/** A link says what somebody wants, not that they do: it shows the payment, and the button below it is the act. */
+async function askAboutRetry(deps: BotDeps, request: CommandRequest, transactionId: string): Promise<Answer> {
+  const found = await findPayment(deps, transactionId);
+  if (found.found !== 'one') return sayNotOne(found, 'retry');
+  const shown = await showPayment(deps, found.view, request.scope);
+  return shown.keyboard ? shown : { text: fmt`${shown.text}\n\n👌 Nothing to retry on ${idWords(transactionId)}.` };
+}
