@@ -1,82 +1,87 @@
-import { spawn } from 'node:child_process';
-import { chownSync, existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
+import { readFile, rename, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
+import {
+  type Binaries,
+  findBinaries,
+  findReachablePlace,
+  findServerOwner,
+  makeServerDir,
+  type ServerOwner,
+} from './embedded-postgres-place.ts';
 
 export type EmbeddedPostgres = { url: string; pid: number; adopted: boolean; stop: () => Promise<void> };
 
 const USER = 'breakwater';
 const DATABASE = 'breakwater';
 
+/** Everything committed survives a power cut; the sizes let a burst of webhooks pass without a checkpoint every second. */
+const SETTINGS = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  shared_buffers: '256MB',
+  max_wal_size: '2GB',
+  max_connections: '100',
+  log_checkpoints: 'off',
+};
+
 /**
  * Runs a real PostgreSQL from the package registry with its data in `dataDir`: initialises it once, adopts the server a
  * killed process left behind, and stops it cleanly. It runs in a process group of its own, so that Ctrl-C reaches us first.
+ * `say` gets a line when something is not where one would look for it.
  */
 export async function startEmbeddedPostgres(options: {
   dataDir: string;
   settings?: Record<string, string>;
+  say?: (line: string) => void;
 }): Promise<EmbeddedPostgres> {
-  const owner = await serverOwner();
-  const binaries = await findBinaries();
-  await initialiseOnce(options.dataDir, binaries, owner);
-  const left = await findRunningServer(options.dataDir);
-  if (left) return describeServer(left.pid, left.port, true);
-  const port = await freePort();
-  const pid = await launch(options.dataDir, port, binaries, owner, options.settings ?? {});
-  await waitUntilReady(port, pid);
-  await createDatabaseOnce(port);
-  return describeServer(pid, port, false);
+  const owner = await findServerOwner();
+  const wanted = { dataDir: options.dataDir, binaries: await findBinaries() };
+  const { dataDir, binaries } = await findReachablePlace(wanted, owner, options.say ?? (() => {}));
+  await initialiseOnce(dataDir, binaries, owner, options.settings?.fsync !== 'off');
+  await refuseOtherVersion(dataDir, binaries);
+  return await adoptOrLaunch(dataDir, () => launch(dataDir, binaries, owner, { ...SETTINGS, ...options.settings }));
 }
 
-type Binaries = { initdb: string; postgres: string };
-type Owner = { uid: number; gid: number } | null;
-
-/** PostgreSQL refuses to run as root; as root its processes run as `postgres` or `nobody`. */
-async function serverOwner(): Promise<Owner> {
-  if (userInfo().uid !== 0) return null;
-  const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
-  const user = lines.find((fields) => fields[0] === 'postgres') ?? lines.find((fields) => fields[0] === 'nobody');
-  if (!user)
-    throw new Error('PostgreSQL does not run as root, and there is no user nobody to run it as: set DATABASE_URL');
-  return { uid: Number(user[2]), gid: Number(user[3]) };
-}
-
-async function findBinaries(): Promise<Binaries> {
-  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
-  const { initdb, postgres }: Binaries = await import(name);
-  const binaries = { initdb, postgres };
-  for (const file of Object.values(binaries)) {
-    if (((await stat(file)).mode & 0o555) !== 0o555) await chmod(file, 0o755);
+/** Of two processes that start at once one launches, and the other, refused by PostgreSQL's lock, adopts. */
+async function adoptOrLaunch(dataDir: string, launchOne: () => Promise<Server | null>): Promise<EmbeddedPostgres> {
+  for (;;) {
+    const left = await findRunningServer(dataDir);
+    const launched = left ? null : await launchOne();
+    const server = left ?? launched;
+    if (!server) continue;
+    await createDatabaseOnce(server.port);
+    return describeServer(server, left !== null);
   }
-  return binaries;
 }
 
-async function initialiseOnce(dataDir: string, binaries: Binaries, owner: Owner): Promise<void> {
+type Server = { pid: number; port: number };
+
+/** Prepared aside and moved in place when whole: a start that was killed half-way leaves nothing that looks like data. */
+async function initialiseOnce(
+  dataDir: string,
+  binaries: Binaries,
+  owner: ServerOwner,
+  durable: boolean,
+): Promise<void> {
   if (existsSync(join(dataDir, 'PG_VERSION'))) return;
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  if (owner) chownSync(dataDir, owner.uid, owner.gid);
-  const args = [
-    '--pgdata',
-    dataDir,
-    '--username',
-    USER,
-    '--auth',
-    'trust',
-    '--encoding',
-    'UTF8',
-    '--locale',
-    'C',
-    '--no-sync',
-  ];
-  await run(binaries.initdb, args, owner);
+  const draft = `${dataDir}.new-${process.pid}`;
+  await makeServerDir(draft, owner);
+  const args = ['--pgdata', draft, '--username', USER, '--auth', 'trust', '--encoding', 'UTF8', '--locale', 'C'];
+  await run(binaries.initdb, durable ? args : [...args, '--no-sync'], owner);
+  await rename(draft, dataDir).catch(async (error: NodeJS.ErrnoException) => {
+    await rm(draft, { recursive: true });
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+  });
 }
 
-function run(file: string, args: string[], owner: Owner): Promise<void> {
+function run(file: string, args: string[], owner: ServerOwner): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { ...owner, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(file, args, { ...owner, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
     let stderr = '';
     child.stderr.on('data', (chunk) => (stderr += chunk));
     child.on('error', reject);
@@ -84,13 +89,51 @@ function run(file: string, args: string[], owner: Owner): Promise<void> {
   });
 }
 
-/** The pid file of a server whose process is alive and still this data directory's. */
-async function findRunningServer(dataDir: string): Promise<{ pid: number; port: number } | null> {
+async function refuseOtherVersion(dataDir: string, binaries: Binaries): Promise<void> {
+  const theirs = await readVersion(dataDir);
+  const ours = /(\d+)/.exec(execFileSync(binaries.postgres, ['--version'], { encoding: 'utf8' }))?.[1];
+  if (theirs === ours) return;
+  throw new Error(
+    `${dataDir} holds the data of PostgreSQL ${theirs}, this is ${ours}: start a PostgreSQL ${theirs} on it, save it with ` +
+      `pg_dumpall --username ${USER} > dump.sql, move ${dataDir} away, start again and load dump.sql with psql`,
+  );
+}
+
+async function readVersion(dataDir: string): Promise<string> {
+  try {
+    return (await readFile(join(dataDir, 'PG_VERSION'), 'utf8')).trim();
+  } catch (cause) {
+    throw new Error(`${dataDir} is no data directory that this user can read: move it away, or set DATA_DIR`, {
+      cause,
+    });
+  }
+}
+
+const START_LIMIT_MS = 60_000;
+
+/**
+ * The server of this data directory that a process before us left, or that one beside us is starting; waits for one that is just
+ * stopping. A pid file whose process is gone, or is another program by now, is removed.
+ */
+async function findRunningServer(dataDir: string): Promise<Server | null> {
+  const deadline = performance.now() + START_LIMIT_MS;
+  while (performance.now() < deadline) {
+    const server = await readPidFile(dataDir);
+    if (!server) return null;
+    if (!isAlive(server.pid) || !(await isPostgres(server.pid))) {
+      await rm(join(dataDir, 'postmaster.pid'), { force: true });
+      return null;
+    }
+    if (await servesData(server.port, dataDir)) return server;
+    await wait(50);
+  }
+  throw new Error(`a PostgreSQL holds ${dataDir} and does not answer: end it, see postmaster.pid there`);
+}
+
+async function readPidFile(dataDir: string): Promise<Server | null> {
   const text = await readFile(join(dataDir, 'postmaster.pid'), 'utf8').catch(() => '');
-  const [pidLine, , , portLine] = text.split('\n');
-  const server = { pid: Number(pidLine), port: Number(portLine) };
-  if (!server.pid || !server.port || !isAlive(server.pid)) return null;
-  return (await canConnect(server.port)) ? server : null;
+  const [pid, , , port] = text.split('\n').map(Number);
+  return pid ? { pid, port: port ?? 0 } : null;
 }
 
 function isAlive(pid: number): boolean {
@@ -102,44 +145,98 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** A pid is given out again after a crash of the machine. Where this cannot be seen, PostgreSQL itself decides. */
+async function isPostgres(pid: number): Promise<boolean> {
+  if (process.platform !== 'linux') return true;
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return commandLine.includes('postgres');
+}
+
+/** The port may be another server's by now, one of the same name even. */
+async function servesData(port: number, dataDir: string): Promise<boolean> {
+  if (!port) return false;
+  try {
+    return await withClient(port, 'postgres', async (client) => {
+      const { rows } = await client.query('show data_directory');
+      return rows[0]?.data_directory === dataDir;
+    });
+  } catch {
+    return false;
+  }
+}
+
+/** null when another process was quicker. */
 async function launch(
   dataDir: string,
-  port: number,
   binaries: Binaries,
-  owner: Owner,
+  owner: ServerOwner,
   settings: Record<string, string>,
-): Promise<number> {
-  const all = { listen_addresses: '127.0.0.1', unix_socket_directories: '', port: String(port), ...settings };
-  const args = ['-D', dataDir, ...Object.entries(all).flatMap(([key, value]) => ['-c', `${key}=${value}`])];
-  const child = spawn(binaries.postgres, args, { ...owner, detached: true, stdio: 'ignore' });
-  child.unref();
-  if (!child.pid) throw new Error('the embedded PostgreSQL did not start');
-  return child.pid;
-}
-
-async function waitUntilReady(port: number, pid: number): Promise<void> {
-  const deadline = performance.now() + 60_000;
+): Promise<Server | null> {
+  const deadline = performance.now() + START_LIMIT_MS;
   while (performance.now() < deadline) {
-    if (await canConnect(port)) return;
-    if (!isAlive(pid)) throw new Error('the embedded PostgreSQL ended while starting');
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    const port = await freePort();
+    const child = spawnServer(dataDir, binaries, owner, { ...settings, port: String(port) });
+    if (await becomesReady(child, port, dataDir, deadline)) return { pid: child.pid!, port };
+    const reason = await readReason(dataDir);
+    if (/lock file .* already exists/.test(reason)) return null;
+    // The children of a killed server take a moment to notice; a port can be lost to another program.
+    if (!/pre-existing shared memory|could not bind|could not create any TCP/.test(reason)) throw new Error(reason);
+    await wait(100);
   }
-  throw new Error('the embedded PostgreSQL did not become ready within 60 s');
+  throw new Error(`the embedded PostgreSQL did not become ready within ${START_LIMIT_MS / 1000} s`);
 }
 
-async function canConnect(port: number): Promise<boolean> {
-  return withClient(port, 'postgres', async () => true).catch(() => false);
+function spawnServer(
+  dataDir: string,
+  binaries: Binaries,
+  owner: ServerOwner,
+  settings: Record<string, string>,
+): ChildProcess {
+  const args = ['-D', dataDir, ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])];
+  // Emptied and then appended to: two servers that start at once would write over each other's lines.
+  writeFileSync(logFile(dataDir), '', { mode: 0o600 });
+  const log = openSync(logFile(dataDir), 'a');
+  const child = spawn(binaries.postgres, args, { ...owner, cwd: '/', detached: true, stdio: ['ignore', log, log] });
+  closeSync(log);
+  child.on('error', () => {});
+  child.unref();
+  return child;
+}
+
+function logFile(dataDir: string): string {
+  return `${dataDir}.log`;
+}
+
+async function becomesReady(child: ChildProcess, port: number, dataDir: string, deadline: number): Promise<boolean> {
+  while (performance.now() < deadline) {
+    if (!child.pid || child.exitCode !== null || child.signalCode !== null) return false;
+    if (await servesData(port, dataDir)) return true;
+    await wait(25);
+  }
+  child.kill('SIGQUIT');
+  return false;
+}
+
+async function readReason(dataDir: string): Promise<string> {
+  const lines = (await readFile(logFile(dataDir), 'utf8')).split('\n');
+  const reason = lines.find((line) => /FATAL|PANIC/.test(line)) ?? lines.findLast(Boolean) ?? 'it said nothing';
+  return `the embedded PostgreSQL did not start: ${reason.replace(/^.*?(FATAL|PANIC):\s*/, '')} (${logFile(dataDir)})`;
 }
 
 async function createDatabaseOnce(port: number): Promise<void> {
   await withClient(port, 'postgres', async (client) => {
     const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [DATABASE]);
-    if (!rowCount) await client.query(`create database ${DATABASE}`);
+    if (!rowCount) await client.query(`create database ${DATABASE}`).catch(unlessDuplicate);
   });
+}
+
+function unlessDuplicate(error: { code?: string }): void {
+  if (error.code !== '42P04' && error.code !== '23505') throw error;
 }
 
 async function withClient<T>(port: number, database: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ host: '127.0.0.1', port, user: USER, database, connectionTimeoutMillis: 2_000 });
+  client.on('error', () => {});
   await client.connect();
   try {
     return await work(client);
@@ -148,7 +245,7 @@ async function withClient<T>(port: number, database: string, work: (client: pg.C
   }
 }
 
-function describeServer(pid: number, port: number, adopted: boolean): EmbeddedPostgres {
+function describeServer({ pid, port }: Server, adopted: boolean): EmbeddedPostgres {
   return {
     url: `postgres://${USER}@127.0.0.1:${port}/${DATABASE}`,
     pid,
@@ -157,11 +254,17 @@ function describeServer(pid: number, port: number, adopted: boolean): EmbeddedPo
   };
 }
 
+/** A shutdown of PostgreSQL takes a checkpoint; one that takes longer is cut short and made good at the next start. */
+const STOP_LIMIT_MS = 10_000;
+
 /** SIGINT is PostgreSQL's fast shutdown: open transactions are rolled back, everything committed stays. */
 async function stopServer(pid: number): Promise<void> {
-  if (!isAlive(pid)) return;
-  process.kill(pid, 'SIGINT');
-  while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
+    if (!isAlive(pid)) return;
+    process.kill(pid, signal);
+    const deadline = performance.now() + STOP_LIMIT_MS;
+    while (isAlive(pid) && performance.now() < deadline) await wait(20);
+  }
 }
 
 function freePort(): Promise<number> {
