@@ -59,8 +59,8 @@ create table payload (
   event_id bigint not null,
   month date not null,
   content_encoding text,
-  content_type text,
-  header_id text,
+  -- the few headers that the reading of the bytes depends on
+  headers jsonb,
   body bytea not null,
   primary key (provider, event_id, month)
 ) partition by range (month);

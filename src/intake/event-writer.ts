@@ -12,6 +12,7 @@ import {
 } from '../ledger/event-store.ts';
 import type { Db } from '../platform/database.ts';
 import { createGroupCommit, type GroupCommit } from '../platform/group-commit.ts';
+import type { Logger } from '../platform/log.ts';
 
 /**
  * Writes webhooks down: all that arrive in the same moment share one statement, so one fsync pays for many, and one bad row
@@ -27,9 +28,17 @@ const MAX_BATCH = 512;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 const MAX_KEY_BYTES = 255;
 
-export function createEventWriter(deps: Deps, limits: { maxQueuedItems: number; maxQueuedBytes: number }): EventWriter {
+export function createEventWriter(
+  deps: Deps & { log: Logger },
+  limits: { maxQueuedItems: number; maxQueuedBytes: number },
+): EventWriter {
   return createGroupCommit<Arrival, Stored>({
-    flush: (arrivals) => storeArrivals(deps, arrivals),
+    flush: (arrivals) =>
+      storeArrivals(deps, arrivals).catch((error) => {
+        // Once for the whole batch: a database that is away fails thousands of webhooks a second.
+        deps.log.warn({ err: error, arrivals: arrivals.length }, 'webhooks could not be written down');
+        throw error;
+      }),
     maxItems: MAX_BATCH,
     maxBytes: MAX_BATCH_BYTES,
     sizeOf: (arrival) => arrival.body.length + 512,

@@ -8,9 +8,8 @@ export type Arrival = {
   bodyHash: Buffer;
   body: Buffer;
   contentEncoding: string | null;
-  contentType: string | null;
-  /** The event id a header claimed, kept so that the bytes can be read again. */
-  headerId: string | null;
+  /** The few headers the reading of the bytes depends on, kept so that they can be read again; null when there are none. */
+  headers: Record<string, string> | null;
   /** When the first byte came. */
   receivedAt: Date;
   /** Where it came from (ISO 3166 alpha-2). */

@@ -20,7 +20,7 @@ const INSERT_ARRIVALS = {
       provider text, dedup_key text, body_hash text, kind text, provider_type text, transaction_id text,
       subscription_id text, user_id text, amount_minor bigint, currency text, payer_country text, plan text,
       occurred_at timestamptz, facts jsonb, country text, late boolean, received_at timestamptz, state text,
-      content_encoding text, content_type text, header_id text, body_at int, body_length int)
+      content_encoding text, headers jsonb, body_at int, body_length int)
   ), stored as (
     insert into event (provider, dedup_key, body_hash, kind, provider_type, transaction_id, subscription_id, user_id,
       amount_minor, currency, payer_country, plan, occurred_at, facts, country, late, received_at, due_at, state)
@@ -30,9 +30,9 @@ const INSERT_ARRIVALS = {
     on conflict (provider, dedup_key) do nothing
     returning provider, id, dedup_key
   ), kept as (
-    insert into payload (provider, event_id, month, content_encoding, content_type, header_id, body)
+    insert into payload (provider, event_id, month, content_encoding, headers, body)
     select provider, s.id, date_trunc('month', i.received_at at time zone 'utc')::date, i.content_encoding,
-      i.content_type, i.header_id, substring($2::bytea from i.body_at + 1 for i.body_length)
+      i.headers, substring($2::bytea from i.body_at + 1 for i.body_length)
     from stored s join input i using (provider, dedup_key)
   ), counted as (
     update counter set
@@ -82,8 +82,7 @@ function toRow(arrival: Arrival): Record<string, unknown> {
     received_at: arrival.receivedAt,
     state: needsDelivery(event) ? 'pending' : 'ignored',
     content_encoding: arrival.contentEncoding,
-    content_type: arrival.contentType,
-    header_id: arrival.headerId,
+    headers: arrival.headers,
   };
 }
 
@@ -122,9 +121,11 @@ export async function insertMalformed(trx: Trx, arrival: Arrival): Promise<numbe
     .executeTakeFirst();
   if (!row) return null;
   await sql`
-    insert into payload (provider, event_id, month, content_encoding, content_type, header_id, body)
+    insert into payload (provider, event_id, month, content_encoding, headers, body)
     values (${arrival.provider}, ${row.id}, date_trunc('month', ${arrival.receivedAt}::timestamptz at time zone 'utc')::date,
-      ${arrival.contentEncoding}, ${arrival.contentType}, ${arrival.headerId}, ${arrival.body})`.execute(trx);
+      ${arrival.contentEncoding}, ${arrival.headers === null ? null : JSON.stringify(arrival.headers)}::jsonb, ${arrival.body})`.execute(
+    trx,
+  );
   return row.id;
 }
 

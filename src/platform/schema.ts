@@ -55,8 +55,7 @@ type PayloadTable = {
   event_id: number;
   month: Time;
   content_encoding: string | null;
-  content_type: string | null;
-  header_id: string | null;
+  headers: ColumnType<Record<string, string> | null, string | null, never>;
   body: Buffer;
 };
 

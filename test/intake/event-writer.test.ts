@@ -3,10 +3,11 @@ import { beforeEach, expect, test } from 'vitest';
 import { createEventWriter, storeArrivals } from '../../src/intake/event-writer.ts';
 import type { Arrival } from '../../src/ledger/arrival.ts';
 import type { PaymentEvent } from '../../src/ledger/payment-event.ts';
+import { createLog } from '../../src/platform/log.ts';
 import { createTestDatabase } from '../database.ts';
 
 const { db, pool } = await createTestDatabase();
-const deps = { db, pool };
+const deps = { db, pool, log: createLog({ level: 'silent' }) };
 
 let run: string;
 beforeEach(() => {
@@ -21,8 +22,7 @@ function arrival(key: string, event: Partial<PaymentEvent> = {}, bytes = `{"id":
     bodyHash: createHash('sha256').update(body).digest(),
     body,
     contentEncoding: null,
-    contentType: 'application/json',
-    headerId: null,
+    headers: null,
     receivedAt: new Date(),
     country: 'DE',
     late: false,

@@ -2,7 +2,7 @@ import type { FactDraft, PaymentEvent } from '../../ledger/payment-event.ts';
 import { type HeaderIds, dedupKey as keyOf, sha256 } from '../dedup-key.ts';
 import type { ProviderConfig } from '../provider-config.ts';
 import type { WebhookHeaders } from '../signature/verdict.ts';
-import { storable } from './fields.ts';
+import { countryAt, firstText, storable } from './fields.ts';
 import { MalformedWebhook } from './malformed.ts';
 
 /** A verified webhook on its way to become events. `root` is what field paths start from. */
@@ -18,6 +18,32 @@ export type Webhook = {
 export type EventDraft = Pick<PaymentEvent, 'dedupKey' | 'kind'> & Partial<Omit<PaymentEvent, 'dedupKey' | 'kind'>>;
 
 export type FormatReader = (webhook: Webhook) => EventDraft;
+
+/** The part of an event that depends on its type. */
+export type Reading = Omit<EventDraft, 'dedupKey'>;
+
+/** Readings by the provider's own word for the event. */
+export type ReadingsByType = Record<string, (webhook: Webhook) => Reading>;
+
+/** A type we know nothing of is stored and ignored: new types appear at every provider without notice. */
+export function readingOf(readings: ReadingsByType, type: string, webhook: Webhook): Reading {
+  return Object.hasOwn(readings, type) ? readings[type]!(webhook) : IGNORED;
+}
+
+export const IGNORED: Reading = { kind: 'unknown' };
+
+/**
+ * What the product itself put beside the payment, wherever the provider keeps it: the user, the plan, the country.
+ * The spellings are those people use; `fields` of the provider names any other place.
+ */
+export function ownMetadata(root: unknown, ...paths: string[]): Pick<EventDraft, 'userId' | 'plan' | 'payerCountry'> {
+  const places = (...names: string[]) => paths.flatMap((path) => names.map((name) => `${path}.${name}`));
+  return {
+    userId: firstText(root, ...places('user_id', 'userId', 'uid')),
+    plan: firstText(root, ...places('plan')),
+    payerCountry: countryAt(root, ...places('country', 'region')),
+  };
+}
 
 /** The dedup key of an event whose body tells the id `bodyId`, or tells none. */
 export function dedupKey(webhook: Webhook, bodyId: string | null): string {

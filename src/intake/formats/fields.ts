@@ -35,6 +35,12 @@ export function firstText(root: unknown, ...paths: string[]): string | null {
   return null;
 }
 
+/** An id, or the id of the object that stands in its place (Stripe calls that expanded). */
+export function idAt(root: unknown, path: string): string | null {
+  const value = valueAt(root, path);
+  return typeof value === 'object' && value !== null ? textAt(value, 'id') : textAt(root, path);
+}
+
 /** Like `textAt`, for what must be there. */
 export function requiredText(root: unknown, path: string): string {
   return required(textAt(root, path), path);

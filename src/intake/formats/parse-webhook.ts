@@ -3,10 +3,23 @@ import { bodyKey, type HeaderIds } from '../dedup-key.ts';
 import type { FormatName } from '../presets.ts';
 import type { ProviderConfig } from '../provider-config.ts';
 import type { WebhookHeaders } from '../signature/verdict.ts';
-import { completed, type FormatReader } from './event-draft.ts';
+import { adyenItems, readAdyenItem } from './adyen.ts';
+import { readCloudPayments } from './cloudpayments.ts';
+import { readCoinbaseCommerce } from './coinbase-commerce.ts';
+import { readCryptoPay } from './cryptopay.ts';
+import { completed, type EventDraft, type FormatReader, type Webhook } from './event-draft.ts';
+import { countryAt, textAt } from './fields.ts';
 import { readGeneric } from './generic.ts';
+import { readLemonSqueezy } from './lemonsqueezy.ts';
 import { MalformedWebhook } from './malformed.ts';
-import { readJsonObject } from './webhook-body.ts';
+import { readPaddle } from './paddle.ts';
+import { readPaystack } from './paystack.ts';
+import { readRazorpay } from './razorpay.ts';
+import { readShopify } from './shopify.ts';
+import { readSquare } from './square.ts';
+import { readStripe } from './stripe.ts';
+import { readTelegram } from './telegram.ts';
+import { readFormOrJson, readJsonObject } from './webhook-body.ts';
 
 export type ParsedWebhook =
   | { outcome: 'events'; events: PaymentEvent[] }
@@ -16,9 +29,23 @@ export type ParsedWebhook =
 /** A verified webhook: its body inflated, its ids as the verdict gave them. */
 export type VerifiedWebhook = { headers: WebhookHeaders; body: Buffer; ids: HeaderIds };
 
-const READERS: Partial<Record<FormatName, FormatReader>> = { generic: readGeneric };
+const READERS: Record<FormatName, FormatReader> = {
+  generic: readGeneric,
+  stripe: readStripe,
+  paddle: readPaddle,
+  razorpay: readRazorpay,
+  shopify: readShopify,
+  square: readSquare,
+  lemonsqueezy: readLemonSqueezy,
+  'coinbase-commerce': readCoinbaseCommerce,
+  paystack: readPaystack,
+  cryptopay: readCryptoPay,
+  cloudpayments: readCloudPayments,
+  adyen: readAdyenItem,
+  telegram: readTelegram,
+};
 
-/** What the bytes say. Never throws, whatever the bytes are. */
+/** What the bytes say, as one event or, for an Adyen batch, several. Never throws, whatever the bytes are. */
 export function parseWebhook(provider: ProviderConfig, webhook: VerifiedWebhook): ParsedWebhook {
   try {
     return { outcome: 'events', events: readEvents(provider, webhook) };
@@ -31,6 +58,21 @@ export function parseWebhook(provider: ProviderConfig, webhook: VerifiedWebhook)
 }
 
 function readEvents(provider: ProviderConfig, { headers, body, ids }: VerifiedWebhook): PaymentEvent[] {
-  const read = READERS[provider.format]!;
-  return [completed(read({ provider, headers, ids, body, root: readJsonObject(body) }), provider)];
+  const root = provider.format === 'cloudpayments' ? readFormOrJson(body) : readJsonObject(body);
+  const whole: Webhook = { provider, headers, ids, body, root };
+  const webhooks = provider.format === 'adyen' ? adyenItems(whole) : [whole];
+  const read = READERS[provider.format];
+  return webhooks.map((webhook) => completed(withMovedFields(read(webhook), webhook), provider));
+}
+
+/** What the operator says lies elsewhere. The generic format has read all its fields from there already. */
+function withMovedFields(draft: EventDraft, { provider, root }: Webhook): EventDraft {
+  const { fields } = provider;
+  if (!fields || provider.format === 'generic') return draft;
+  return {
+    ...draft,
+    userId: (fields.userId ? textAt(root, fields.userId) : null) ?? draft.userId ?? null,
+    plan: (fields.plan ? textAt(root, fields.plan) : null) ?? draft.plan ?? null,
+    payerCountry: (fields.country ? countryAt(root, fields.country) : null) ?? draft.payerCountry ?? null,
+  };
 }

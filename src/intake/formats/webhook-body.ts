@@ -12,13 +12,14 @@ export function readJsonObject(body: Buffer): Record<string, unknown> {
   return parsed as Record<string, unknown>;
 }
 
-/** `a=1&b=2` as an object; a name that comes twice keeps its first value, as JSON-less providers send each once. */
-export function readForm(body: Buffer): Record<string, unknown> {
-  const form: Record<string, unknown> = {};
-  for (const [name, value] of new URLSearchParams(textOf(body))) {
-    if (!Object.hasOwn(form, name)) Object.defineProperty(form, name, { value, enumerable: true });
-  }
-  return form;
+/** `a=1&b=2` or JSON: CloudPayments lets the merchant choose, and the first character tells. */
+export function readFormOrJson(body: Buffer): Record<string, unknown> {
+  const text = textOf(body);
+  return text.trimStart().startsWith('{') ? readJsonObject(body) : formOf(text);
+}
+
+function formOf(text: string): Record<string, unknown> {
+  return Object.fromEntries(new URLSearchParams(text));
 }
 
 /** A JSON object that travels as text inside a field; null when it is none. */
