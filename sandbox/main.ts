@@ -21,6 +21,8 @@ const DEFAULT_WEBHOOK_URL = 'http://127.0.0.1:3000/webhooks/acme';
 const DEFAULT_PROVIDER_SECRET = 'sandbox-provider-secret';
 /** Shorter than any real provider's, so that a person sees the retries. */
 const PROVIDER_RETRY_DELAYS_MS = [500, 2000, 5000, 15_000];
+/** Longer than any pause of a client, so that none writes into a connection that is just being closed. */
+const KEEP_ALIVE_MS = 75_000;
 const PROVIDER_ANSWER_TIMEOUT_MS = 10_000;
 
 export type SandboxOptions = {
@@ -54,7 +56,7 @@ type State = { telegram: World; provider: ProviderState; product: ProductState }
 
 /** Starts Telegram, a payment provider and a product on one port of this machine; rejects when it is taken. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const server = createServer();
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
   const port = await listen(server, options.port);
   const world = createOutsideWorld(options, `http://${HOST}:${port}`);
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
@@ -87,6 +89,7 @@ function createOutsideWorld(options: SandboxOptions, url: string) {
     provider: { payments: [], events: {} },
     product: { users: {} },
   }));
+  skipNumbersOf(file.state.telegram);
   const common = { feed, now, changed: file.changed };
   const telegram = createTelegramServer({
     ...common,
@@ -126,6 +129,15 @@ function createOutsideWorld(options: SandboxOptions, url: string) {
     return serveChatPage(world, request, response, asked);
   };
   return { ...world, serve };
+}
+
+/**
+ * A killed process may have handed out numbers that it did not get to write down; a bot remembers them, and would take
+ * a new update with an old number for a repetition.
+ */
+function skipNumbersOf(world: World): void {
+  world.queue.nextUpdateId += 1000;
+  world.nextCallbackQuery += 1000;
 }
 
 function fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-const SAVE_AFTER_MS = 200;
+const SAVE_AFTER_MS = 100;
 
 /** Keeps plain data in a file: written a moment after a change, whole or not at all, and once more at the end. */
 export type StateFile<State> = {

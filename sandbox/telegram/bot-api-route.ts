@@ -38,9 +38,12 @@ type Reply =
   | { kind: 'hang' };
 
 export async function serveBotApi(api: BotApi, request: IncomingMessage, response: ServerResponse, url: URL) {
-  if (api.link.isDown) return cutConnection(request);
   const [, token = '', methodText = ''] = /^\/bot([^/]*)\/?(.*)$/.exec(decodeURIComponent(url.pathname)) ?? [];
   const record = api.log.begin(methodText, {});
+  if (api.link.isDown) {
+    api.log.finish(record, { kind: 'cut' });
+    return cutConnection(request);
+  }
   const gone = new AbortController();
   response.on('close', () => gone.abort());
   const reply = await answerCall(api, request, url, token, methodText, gone.signal, (params) => {

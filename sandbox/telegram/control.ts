@@ -87,6 +87,8 @@ export type TelegramControl = {
   down(): void;
   up(): void;
   readonly isDown: boolean;
+  /** The bot waits for updates right now. */
+  readonly isPolled: boolean;
   /** Every call takes this much longer; 0 ends it. */
   slow(delayMs: number): void;
   setBudgets(budgets: Partial<FloodBudgets>): void;
@@ -212,6 +214,9 @@ export function createTelegramControl(api: BotApi): TelegramControl {
     },
     get isDown() {
       return link.isDown;
+    },
+    get isPolled() {
+      return telegram.queue.isPolled;
     },
     slow: (delayMs) => {
       link.slowMs = delayMs;

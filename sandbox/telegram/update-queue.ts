@@ -26,6 +26,8 @@ export type UpdateQueue = {
   confirm(updateId: number): void;
   dropAll(): void;
   endPoll(reason: Error): void;
+  /** A poller waits right now. */
+  readonly isPolled: boolean;
   onPush(listener: () => void): void;
 };
 
@@ -89,6 +91,9 @@ export function createUpdateQueue(world: World, now: () => number, changed: () =
     confirm: (updateId) => keepOnly(({ update }) => update.update_id !== updateId),
     dropAll: () => keepOnly(() => false),
     endPoll: (reason) => waiting?.end(reason),
+    get isPolled() {
+      return waiting !== undefined;
+    },
     onPush: (listener) => void listeners.push(listener),
   };
 }
