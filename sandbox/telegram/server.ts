@@ -49,7 +49,7 @@ export function createTelegramServer(options: {
     world,
     queue,
     now,
-    retryBaseMs: settings.webhookRetryBaseMs,
+    retryBaseMs: () => settings.webhookRetryBaseMs,
     isDown: () => link.isDown,
     runAnswer: (body) => runAnswer(telegram, body),
   });

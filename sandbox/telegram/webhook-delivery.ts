@@ -6,7 +6,7 @@ const RETRY_AFTER_SECONDS_MAX = 3600;
 const RETRY_MS_MAX = 60_000;
 const ANSWER_TIMEOUT_MS = 30_000;
 
-type Lane = { busy: boolean; failures: number; notBeforeMs: number };
+type Lane = { isBusy: boolean; failures: number };
 
 export type WebhookDelivery = {
   /** Delivers what is due; called at every push and whenever a webhook is set. */
@@ -22,7 +22,7 @@ export function createWebhookDelivery(options: {
   world: World;
   queue: UpdateQueue;
   now: () => number;
-  retryBaseMs: number;
+  retryBaseMs: () => number;
   isDown: () => boolean;
   /** A 200 may carry a method call as its body. */
   runAnswer: (body: Record<string, unknown>) => void;
@@ -32,30 +32,32 @@ export function createWebhookDelivery(options: {
   const timers = new Set<NodeJS.Timeout>();
   let stopped = false;
 
-  const pumpLater = (delayMs: number) => {
+  const freeLater = (lane: Lane, delayMs: number) => {
     const timer = setTimeout(() => {
       timers.delete(timer);
-      pump();
+      free(lane);
     }, delayMs);
     timers.add(timer);
   };
 
+  const free = (lane: Lane) => {
+    lane.isBusy = false;
+    pump();
+  };
+
   const deliver = async (update: Update, lane: Lane) => {
-    lane.busy = true;
+    lane.isBusy = true;
     const failed = await post(update);
-    lane.busy = false;
     if (stopped) return;
     if (failed === undefined) {
       lane.failures = 0;
       queue.confirm(update.update_id);
-    } else {
-      const delayMs = Math.max(failed.retryAfterMs, backoffMs(lane.failures, options.retryBaseMs));
-      lane.failures += 1;
-      lane.notBeforeMs = now() + delayMs;
-      if (world.webhook) world.webhook.lastError = { atMs: now(), message: failed.message };
-      pumpLater(delayMs);
+      return free(lane);
     }
-    pump();
+    const delayMs = Math.max(failed.retryAfterMs, backoffMs(lane.failures, options.retryBaseMs()));
+    lane.failures += 1;
+    if (world.webhook) world.webhook.lastError = { atMs: now(), message: failed.message };
+    freeLater(lane, delayMs);
   };
 
   const post = async (update: Update): Promise<{ message: string; retryAfterMs: number } | undefined> => {
@@ -91,11 +93,11 @@ export function createWebhookDelivery(options: {
     const blocked = new Set<string>();
     for (const { update } of queue.listPending()) {
       const key = laneOf(update);
-      const lane = lanes.get(key) ?? { busy: false, failures: 0, notBeforeMs: 0 };
+      const lane = lanes.get(key) ?? { isBusy: false, failures: 0 };
       lanes.set(key, lane);
       if (blocked.has(key)) continue;
       blocked.add(key);
-      if (!lane.busy && lane.notBeforeMs <= now()) void deliver(update, lane);
+      if (!lane.isBusy) void deliver(update, lane);
     }
   };
 
