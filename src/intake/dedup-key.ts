@@ -19,9 +19,10 @@ export type HeaderIds = { signedId: string | null; unsignedId: string | null };
  * any id the bytes themselves are the identity.
  */
 export function dedupKey(ids: HeaderIds, bodyId: string | null, body: Buffer): string {
-  const signed = ids.signedId ?? bodyId;
-  if (signed !== null) return signed;
-  return ids.unsignedId === null ? bodyKey(body) : `${ids.unsignedId}:${sha256(body)}`;
+  // `||`: an id that is empty is none.
+  const signed = ids.signedId || bodyId;
+  if (signed) return signed;
+  return ids.unsignedId ? `${ids.unsignedId}:${sha256(body)}` : bodyKey(body);
 }
 
 /** The key of bytes that say no more about themselves; malformed webhooks are stored under it. */

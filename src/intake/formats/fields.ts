@@ -150,7 +150,8 @@ function isCalendarDay(year: number, month: number, day: number): boolean {
 }
 
 function validTime(date: Date): Date | null {
-  return Number.isNaN(date.getTime()) || date.getUTCFullYear() > 9999 ? null : date;
+  const year = date.getUTCFullYear();
+  return year >= 1970 && year <= 9999 ? date : null; // NaN is in no range; Postgres has no year 0
 }
 
 function stepsOf(path: string): string[] {
