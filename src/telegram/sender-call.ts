@@ -13,6 +13,8 @@ export type CallDeps = {
   clock: Clock;
   log: Logger;
   metrics: Pick<Metrics, 'telegramUnknownErrors'>;
+  /** For tests that do not want to wait; `CALL_TIMEOUT_MS` otherwise. */
+  callTimeoutMs?: number;
 };
 
 type ApiSignal = Parameters<Api['getMe']>[0];
@@ -36,7 +38,7 @@ export async function callTelegram<T>(
 ): Promise<CallResult<T>> {
   try {
     // grammY names the type of a polyfill, and takes Node's own just as well.
-    const signal = AbortSignal.timeout(CALL_TIMEOUT_MS) as unknown as ApiSignal;
+    const signal = AbortSignal.timeout(deps.callTimeoutMs ?? CALL_TIMEOUT_MS) as unknown as ApiSignal;
     return { outcome: 'done', result: await run(deps.api, signal) };
   } catch (error) {
     return readFailedCall(deps, method, error);

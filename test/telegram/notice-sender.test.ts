@@ -1,0 +1,205 @@
+import { expect, test } from 'vitest';
+import { ANN, BEN } from '../../sandbox/telegram/world.ts';
+import { bumpNotice, putNotice } from '../../src/notice/notice-store.ts';
+import { runPrivateNoticesOnce } from '../../src/telegram/notice-sender.ts';
+import type { RedriveOutcome } from '../../src/telegram/notice-text.ts';
+import { runSenderOnce } from '../../src/telegram/sender.ts';
+import { createTestDatabase } from '../database.ts';
+import { CHAT, createSenderHarness, type Harness } from './sender-harness.ts';
+
+const { db } = await createTestDatabase();
+const SECOND = 1_000;
+const KEY = 'redrive:7';
+
+const running: RedriveOutcome = {
+  requestedBy: 'Ann',
+  events: 1,
+  applied: 0,
+  ignored: 0,
+  waiting: 1,
+  retrying: 0,
+  dead: 0,
+  lastStatus: null,
+  nextTryAt: null,
+  finished: false,
+};
+
+async function noticeOf(key: string) {
+  return db.selectFrom('notice').selectAll().where('key', '=', key).executeTakeFirstOrThrow();
+}
+
+async function putRedrive(chat: Harness, ticketId: number): Promise<void> {
+  chat.reports.set(7, running);
+  await putNotice(db, {
+    key: KEY,
+    kind: 'redrive',
+    chatId: CHAT,
+    ticketId,
+    body: { redriveId: 7, by: 'Ann', what: 'tx456' },
+  });
+}
+
+test('a retry’s outcome stands under its ticket’s card and is edited in place', async () => {
+  const chat = await createSenderHarness(db);
+  const ticketId = await chat.openTicket();
+  await chat.run();
+  await putRedrive(chat, ticketId);
+  await chat.run();
+  const [card, report] = chat.telegram.messages(CHAT);
+  expect(report).toMatchObject({ text: '🔁 Retry by Ann: tx456 running', replyToMessageId: card!.messageId });
+  chat.reports.set(7, { ...running, waiting: 0, applied: 1, finished: true });
+  await bumpNotice(db, KEY);
+  chat.pass(2 * SECOND);
+  await chat.run();
+  expect(chat.texts()).toHaveLength(2);
+  expect(chat.texts()[1]).toBe('🔁 Retry by Ann: tx456 applied ✓');
+  expect(await noticeOf(KEY)).toMatchObject({ state: 'sent', shown_revision: 2 });
+});
+
+test('a report whose card was deleted is said all the same', async () => {
+  const chat = await createSenderHarness(db);
+  const ticketId = await chat.openTicket();
+  await chat.run();
+  chat.telegram.deleteMessage(CHAT, chat.cards()[0]!.messageId);
+  await putRedrive(chat, ticketId);
+  await chat.run();
+  expect(chat.texts()).toContain('🔁 Retry by Ann: tx456 running');
+});
+
+test('a report that was deleted is said anew', async () => {
+  const chat = await createSenderHarness(db);
+  await putRedrive(chat, await chat.openTicket());
+  await chat.run();
+  chat.telegram.deleteMessage(CHAT, (await noticeOf(KEY)).message_id!);
+  chat.reports.set(7, { ...running, applied: 1, waiting: 0 });
+  await bumpNotice(db, KEY);
+  chat.pass(2 * SECOND);
+  await chat.run();
+  expect(chat.texts().filter((text) => text === '🔁 Retry by Ann: tx456 applied ✓')).toHaveLength(1);
+});
+
+test('a report of a retry that does not exist is given up and named', async () => {
+  const chat = await createSenderHarness(db);
+  await putNotice(db, { key: KEY, kind: 'redrive', chatId: CHAT, body: { redriveId: 99 } });
+  await chat.run();
+  expect(chat.texts()).toEqual([]);
+  expect(await noticeOf(KEY)).toMatchObject({ state: 'failed', error: 'there is nothing to tell' });
+  expect(await bumpNotice(db, KEY)).toBe(false);
+});
+
+test('a notice put down twice is one message with the later words', async () => {
+  const chat = await createSenderHarness(db);
+  await putNotice(db, { key: 'hello', kind: 'text', chatId: CHAT, body: { text: 'one' } });
+  await chat.run();
+  await putNotice(db, { key: 'hello', kind: 'text', chatId: CHAT, body: { text: 'two' } });
+  chat.pass(2 * SECOND);
+  await chat.run();
+  expect(chat.texts()).toEqual(['two']);
+});
+
+test('a notice put down in a transaction that fails is never said', async () => {
+  const chat = await createSenderHarness(db);
+  await expect(
+    db.transaction().execute(async (trx) => {
+      await putNotice(trx, { key: 'hello', kind: 'text', chatId: CHAT, body: { text: 'one' } });
+      throw new Error('rolled back');
+    }),
+  ).rejects.toThrow('rolled back');
+  await chat.run();
+  expect(chat.texts()).toEqual([]);
+});
+
+test('a remark under a card is silent, and the first to go without when the chat is full', async () => {
+  const chat = await createSenderHarness(db);
+  const ticketId = await chat.openTicket();
+  await chat.run();
+  await putNotice(db, { key: 'remark', kind: 'ticket', chatId: CHAT, ticketId, body: { text: 'T-1 was reopened' } });
+  await chat.run();
+  expect(chat.telegram.requestsOf('sendMessage').at(-1)?.params).toMatchObject({ disable_notification: true });
+  for (let i = 0; i < 10; i++) {
+    await putNotice(db, { key: `more ${i}`, kind: 'ticket', chatId: CHAT, body: { text: `remark ${i}` } });
+  }
+  await chat.run();
+  expect(chat.texts()).toHaveLength(2 + 5);
+});
+
+test('a notice that Telegram keeps refusing is given up after five tries, and never keeps a card waiting', async () => {
+  const chat = await createSenderHarness(db);
+  await putNotice(db, { key: 'bad', kind: 'text', chatId: CHAT, body: { text: 'unsayable' } });
+  chat.telegram.fault({
+    kind: 'error',
+    code: 400,
+    description: 'Bad Request: NEVER_HEARD_OF',
+    method: 'sendMessage',
+    times: 5,
+  });
+  await chat.runFor(60 * SECOND, SECOND);
+  expect(await noticeOf('bad')).toMatchObject({ state: 'failed', failures: 4 });
+  await chat.openTicket();
+  expect(await chat.run()).toMatchObject({ shown: 1 });
+});
+
+test('a person is told in private, once a second', async () => {
+  const chat = await createSenderHarness(db);
+  chat.telegram.startPrivate(ANN);
+  for (const key of ['a', 'b', 'c']) {
+    await putNotice(db, { key, kind: 'text', personId: ANN, body: { text: key } });
+  }
+  expect(await runPrivateNoticesOnce(chat.deps)).toMatchObject({
+    said: 1,
+    nextAt: new Date(chat.now().getTime() + SECOND),
+  });
+  for (let i = 0; i < 2; i++) {
+    chat.pass(SECOND);
+    await runPrivateNoticesOnce(chat.deps);
+  }
+  expect(chat.texts(ANN)).toEqual(['/start', 'a', 'b', 'c']);
+});
+
+test.each([
+  ['has blocked the bot', (chat: Harness) => chat.telegram.blockBy(BEN), 'bot was blocked by the user'],
+  ['is gone', (chat: Harness) => chat.telegram.deactivate(BEN), 'user is deactivated'],
+  ['never started it', () => {}, "bot can't initiate conversation with a user"],
+])('a person who %s is marked unreachable with the reason, and others are told', async (_who, happen, reason) => {
+  const chat = await createSenderHarness(db);
+  await db.insertInto('person').values({ telegram_id: BEN, role: 'engineer', private_chat: true }).execute();
+  if (!reason.includes('initiate')) chat.telegram.startPrivate(BEN);
+  chat.telegram.startPrivate(ANN);
+  happen(chat);
+  await putNotice(db, { key: 'to ben', kind: 'text', personId: BEN, body: { text: 'hello' } });
+  await putNotice(db, { key: 'to ann', kind: 'text', personId: ANN, body: { text: 'hello' } });
+  expect(await runPrivateNoticesOnce(chat.deps)).toMatchObject({ said: 1, failed: 1 });
+  expect(await noticeOf('to ben')).toMatchObject({ state: 'failed', error: reason });
+  const ben = await db.selectFrom('person').select('private_chat').where('telegram_id', '=', BEN).executeTakeFirst();
+  expect(ben?.private_chat).toBe(false);
+});
+
+test('flood control in one private chat stops neither the others nor the group', async () => {
+  const chat = await createSenderHarness(db);
+  for (const person of [ANN, BEN]) chat.telegram.startPrivate(person);
+  await putNotice(db, { key: 'to ann', kind: 'text', personId: ANN, body: { text: 'hello' } });
+  await putNotice(db, { key: 'to ben', kind: 'text', personId: BEN, body: { text: 'hello' } });
+  await chat.openTicket();
+  chat.telegram.fault({ kind: '429', retryAfterSeconds: 20, method: 'sendMessage', chatId: ANN });
+  expect(await runPrivateNoticesOnce(chat.deps)).toMatchObject({ said: 1, failed: 1 });
+  expect(await runSenderOnce(chat.deps)).toMatchObject({ shown: 1 });
+  chat.pass(19 * SECOND);
+  expect(await runPrivateNoticesOnce(chat.deps)).toMatchObject({ said: 0 });
+  chat.pass(2 * SECOND);
+  expect(await runPrivateNoticesOnce(chat.deps)).toMatchObject({ said: 1 });
+});
+
+test('with Telegram away private notices wait and come through', async () => {
+  const chat = await createSenderHarness(db);
+  chat.telegram.startPrivate(ANN);
+  await putNotice(db, { key: 'to ann', kind: 'text', personId: ANN, body: { text: 'hello' } });
+  chat.telegram.down();
+  for (let i = 0; i < 20; i++) {
+    await runPrivateNoticesOnce(chat.deps);
+    chat.pass(SECOND);
+  }
+  chat.telegram.up();
+  chat.pass(2 * SECOND);
+  expect(await runPrivateNoticesOnce(chat.deps)).toMatchObject({ said: 1 });
+  expect(chat.texts(ANN)).toEqual(['/start', 'hello']);
+});
