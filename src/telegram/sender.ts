@@ -81,7 +81,7 @@ export type Sender = {
 /** However seldom it is woken, it looks this often. */
 const POLL_MS = 400;
 /** A storm wakes it hundreds of times a second. Looking this often is enough, and the first wake still counts at once. */
-const BREATH_MS = 25;
+const BREATH_MS = 50;
 const AFTER_ERROR_MS = 1_000;
 
 /** Keeps the engineering chat and the private notices up to date until stopped. Without an engineering chat, only the latter. */

@@ -69,7 +69,7 @@ export type TicketSeed = { severity?: string; errorFamily?: string; failures?: n
 
 let causes = 0;
 
-async function openTicket(db: Db, at: Date, seed: TicketSeed): Promise<number> {
+export async function openTicket(db: Db, at: Date, seed: TicketSeed): Promise<number> {
   causes += 1;
   const { id } = await db
     .insertInto('ticket')
