@@ -1,0 +1,126 @@
+import { sql } from 'kysely';
+import { createTask, schedule } from 'node-cron';
+import type { Db } from './platform/database.ts';
+import type { Logger } from './platform/log.ts';
+import { scrubText } from './platform/scrub.ts';
+
+export type Job = {
+  name: string;
+  /** Five fields, or six with seconds first; always in UTC. */
+  expression: string;
+  /** Does the work of one due time and answers counts: a run that found nothing to look at says so. */
+  runOnce: () => Promise<object>;
+};
+
+export type RunOutcome = 'ran' | 'failed' | 'another replica runs it';
+
+type Deps = { db: Db; holder: string; log: Logger };
+
+/**
+ * Runs every job at its times on exactly one replica: whoever inserts the row of a due time runs it. The row tells how it went; a
+ * row without an end is a run that was cut off, and due times that nobody ran are counted by the next run as `missed`.
+ */
+export function startSchedule(options: Deps & { jobs: Job[] }): { stop: () => Promise<void> } {
+  const underWay = new Set<Promise<unknown>>();
+  const tasks = options.jobs.map((job) =>
+    schedule(job.expression, ({ date }) => keepTrack(underWay, runUnlessFailing(options, job, date)), {
+      name: job.name,
+      timezone: UTC,
+      noOverlap: true,
+      suppressMissedWarning: true,
+    }),
+  );
+  return {
+    stop: async () => {
+      for (const task of tasks) await task.destroy();
+      await Promise.all(underWay);
+    },
+  };
+}
+
+const UTC = 'Etc/UTC';
+
+function keepTrack(underWay: Set<Promise<unknown>>, run: Promise<unknown>): Promise<unknown> {
+  underWay.add(run);
+  return run.finally(() => underWay.delete(run));
+}
+
+/** A database that is down is no reason to stop planning. */
+async function runUnlessFailing(deps: Deps, job: Job, dueAt: Date): Promise<void> {
+  try {
+    await runDue(deps, job, dueAt);
+  } catch (err) {
+    deps.log.error({ err, job: job.name }, 'a timed job could not be recorded');
+  }
+}
+
+/** Runs `job` for its due time unless another replica does, and records how it went. */
+export async function runDue({ db, holder, log }: Deps, job: Job, dueAt: Date): Promise<RunOutcome> {
+  const due = wholeSecond(dueAt);
+  const before = await findLastDue(db, job.name, due);
+  if (!(await claimRun(db, job.name, due, holder))) return 'another replica runs it';
+  const missed = before ? countDueBetween(job.expression, before, due) : 0;
+  if (missed > 0) log.warn({ job: job.name, missed }, 'a timed job was not run at all its times');
+  try {
+    const counts = await job.runOnce();
+    await finishRun(db, job.name, due, { outcome: JSON.stringify({ ...counts, missed }), error: null });
+    return 'ran';
+  } catch (err) {
+    log.error({ err, job: job.name }, 'a timed job failed');
+    await finishRun(db, job.name, due, { outcome: JSON.stringify({ missed }), error: scrubText(String(err)) });
+    return 'failed';
+  }
+}
+
+/** Replicas' timers differ by milliseconds and must mean the same row. */
+function wholeSecond(time: Date): Date {
+  return new Date(Math.floor(time.getTime() / 1_000) * 1_000);
+}
+
+/** A day of minutes. */
+const STEPS_MAX = 1_440;
+
+/** How many due times lie strictly between two; of a gap longer than a day (24 min for seconds) only its end is looked at. */
+export function countDueBetween(expression: string, after: Date, before: Date): number {
+  const task = createTask(expression, () => {}, { timezone: UTC });
+  const stepMs = expression.trim().split(/\s+/).length > 5 ? 1_000 : 60_000;
+  const last = Math.ceil(before.getTime() / stepMs) * stepMs - stepMs;
+  let due = 0;
+  for (let at = last, steps = 0; at > after.getTime() && steps < STEPS_MAX; at -= stepMs, steps += 1) {
+    if (task.match(new Date(at))) due += 1;
+  }
+  void task.destroy();
+  return due;
+}
+
+async function findLastDue(db: Db, name: string, before: Date): Promise<Date | null> {
+  const row = await db
+    .selectFrom('job_run')
+    .select('due_at')
+    .where('name', '=', name)
+    .where('due_at', '<', before)
+    .orderBy('due_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.due_at ?? null;
+}
+
+async function claimRun(db: Db, name: string, dueAt: Date, holder: string): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('job_run')
+    .values({ name, due_at: dueAt, holder, error: null })
+    .onConflict((conflict) => conflict.columns(['name', 'due_at']).doNothing())
+    .executeTakeFirst();
+  return numInsertedOrUpdatedRows === 1n;
+}
+
+type Result = { outcome: string; error: string | null };
+
+async function finishRun(db: Db, name: string, dueAt: Date, result: Result): Promise<void> {
+  await db
+    .updateTable('job_run')
+    .set({ ...result, finished_at: sql`clock_timestamp()` })
+    .where('name', '=', name)
+    .where('due_at', '=', dueAt)
+    .execute();
+}
