@@ -58,7 +58,7 @@ function providerWords(view: PaymentView, { now }: PaymentAudience): string {
 
 function customerWords(view: PaymentView, audience: PaymentAudience): string {
   if (view.userId === null) return '👤 Customer: not known yet';
-  const name = audience.isGroup ? maskUserId(idWords(view.userId)) : visible(view.userId, ID_LENGTH_MAX);
+  const name = audience.isGroup ? maskUserId(visible(view.userId, ID_LENGTH_MAX)) : visible(view.userId, ID_LENGTH_MAX);
   return `👤 Customer ${name}: ${featureWords(view.entitlements, audience)}`;
 }
 
@@ -184,8 +184,8 @@ export function durationWords(ms: number): string {
 const ID_LENGTH_MAX = 255;
 
 /** An id as people read it. Scrubbed together with a word: six digits that stand alone would pass for a one-time code. */
-export function idWords(id: string): string {
-  return scrubText(`id ${visible(id, ID_LENGTH_MAX)}`).slice(3);
+export function idWords(id: string, lengthMax = ID_LENGTH_MAX): string {
+  return scrubText(`id ${visible(id, lengthMax)}`).slice(3);
 }
 
 function visible(text: string, lengthMax: number): string {

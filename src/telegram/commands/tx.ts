@@ -42,7 +42,7 @@ function retryKeyboard(view: PaymentView): InlineKeyboardMarkup | null {
 export function sayNotOne(found: Exclude<FoundPayment, { found: 'one' }>, command: string): Answer {
   if (found.found === 'none') {
     return {
-      text: fmt`🔎 I know no payment ${idWords(found.asked)}. Ids are exact, capitals too; nothing has come in for this one yet.`,
+      text: fmt`🔎 I know no payment ${idWords(found.asked, 64)}. Ids are exact, capitals too; nothing has come in for this one yet.`,
     };
   }
   const choices = found.views.map((view) => `/${command} ${idWords(view.provider)} ${idWords(view.transactionId)}`);
