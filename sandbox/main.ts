@@ -17,6 +17,9 @@ import { createDefaultWorld, type World } from './telegram/world.ts';
 
 const HOST = '127.0.0.1';
 const DEFAULT_TOKEN = '1000001:SANDBOX-only-on-this-machine';
+
+export { ANN, BEN, ENGINEERING_CHAT_ID } from './telegram/world.ts';
+
 const DEFAULT_WEBHOOK_URL = 'http://127.0.0.1:3000/webhooks/acme';
 const DEFAULT_PROVIDER_SECRET = 'sandbox-provider-secret';
 /** Shorter than any real provider's, so that a person sees the retries. */
