@@ -91,6 +91,12 @@ export async function openTicket(db: Db, at: Date, seed: TicketSeed): Promise<nu
   return id;
 }
 
+/** More failures of the same cause, none of which looks like the one before. */
+export async function failDifferently(db: Db, ticketId: number, count: number): Promise<void> {
+  await failAgain(db, ticketId, count);
+  await sql`update ticket set sample_transaction = 'tx' || failures where id = ${ticketId}`.execute(db);
+}
+
 /** More failures of the same cause: counters, and nothing a person did. */
 export async function failAgain(db: Db, ticketId: number, count: number): Promise<void> {
   await sql`update ticket set failures = failures + ${count}, wanted_revision = wanted_revision + 1 where id = ${ticketId}`.execute(

@@ -13,6 +13,7 @@ import {
   cardRow,
   createSenderHarness,
   failAgain,
+  failDifferently,
   isCard,
   reopen,
   resolve,
@@ -63,9 +64,10 @@ test('another replica’s lease keeps this one silent, and its end lets it speak
 test('ten thousand failures of one cause are one message and at most six edits a minute', async () => {
   const chat = await createSenderHarness(db);
   const id = await chat.openTicket();
-  await chat.runFor(2 * MINUTE, SECOND, () => failAgain(db, id, 84));
+  await chat.runFor(2 * MINUTE, SECOND, () => failDifferently(db, id, 84));
   expect(chat.sends()).toBe(1);
   const editedAt = chat.telegram.requestsOf('editMessageText').map((request) => request.atMs);
+  expect(editedAt).toHaveLength(10);
   for (const from of editedAt) {
     expect(editedAt.filter((at) => at >= from && at <= from + MINUTE).length).toBeLessThanOrEqual(6);
   }
