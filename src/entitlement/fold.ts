@@ -124,12 +124,8 @@ function earliestCancellation(paid: Fact, facts: Fact[]): { until: number; fact:
   const cuts = facts
     .filter((fact) => fact.type === 'canceled' && concerns(fact, paid))
     .map((fact) => ({ until: time(fact.detail?.cancelAt) ?? fact.at.getTime(), fact }))
-    .filter((cut) => paid.at.getTime() < cut.until || fullyBefore(paid, cut.until));
+    .filter((cut) => paid.at.getTime() <= cut.until);
   return cuts.sort((a, b) => a.until - b.until || a.fact.effect.localeCompare(b.fact.effect))[0] ?? null;
-}
-
-function fullyBefore(paid: Fact, until: number): boolean {
-  return paid.at.getTime() === until;
 }
 
 function concerns(cancellation: Fact, paid: Fact): boolean {
