@@ -1,7 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Update } from '@grammyjs/types';
 import { refusals } from './refusal.ts';
 import type { PendingUpdate, UpdateKind, World } from './world.ts';
 
+/** A poller that has just hung up is not told of a conflict: its going is noticed within this. */
+const GONE_WITHIN_MS = 20;
 const DAY_MS = 86_400_000;
 const CALLBACK_QUERY_MS = 150_000;
 const TIMEOUT_SECONDS_MAX = 50;
@@ -58,6 +61,11 @@ export function createUpdateQueue(world: World, now: () => number, changed: () =
       .slice(0, limit)
       .map(({ update }) => update);
 
+  const endOlder = async (older: Waiting) => {
+    await delay(GONE_WITHIN_MS);
+    if (waiting === older) older.end(refusals.otherPoller());
+  };
+
   return {
     listPending,
     push: (content) => {
@@ -74,7 +82,7 @@ export function createUpdateQueue(world: World, now: () => number, changed: () =
     },
     poll: async (request) => {
       if (world.webhook) throw refusals.webhookIsActive();
-      waiting?.end(refusals.otherPoller());
+      while (waiting) await endOlder(waiting);
       if (request.allowed) queue.allowed = request.allowed.length > 0 ? request.allowed : null;
       confirmBelow(request.offset);
       const limit = Math.min(100, Math.max(1, request.limit));
