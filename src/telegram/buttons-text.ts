@@ -47,10 +47,6 @@ function settledWords(ticket: TicketView): string {
   return settled ? `; ${settled} settled without a retry` : '';
 }
 
-export function retryWords(count: number): string {
-  return `🔁 Retrying ${paymentsWords(count)}. The outcome will be told here.`;
-}
-
 export function paymentsWords(count: number): string {
   return count === 1 ? '1 payment' : `${count.toLocaleString('en-US')} payments`;
 }

@@ -1,5 +1,5 @@
 import type { Update } from '@grammyjs/types';
-import type { Api } from 'grammy';
+import { type Api, GrammyError } from 'grammy';
 import type { Db } from '../platform/database.ts';
 import { acquireLease, releaseLease } from '../platform/lease.ts';
 import type { Logger } from '../platform/log.ts';
@@ -116,7 +116,7 @@ const newSession = (): Session => ({
 async function pollOnce(deps: PollerDeps, session: Session, stopping: AbortSignal): Promise<void> {
   const { signal, end } = holdOn(deps, stopping);
   try {
-    if (!session.webhookIsGone) await deps.api.deleteWebhook({ drop_pending_updates: false }, signal);
+    if (!session.webhookIsGone) await removeWebhook(deps.api, signal);
     session.webhookIsGone = true;
     const updates = await getUpdates(deps.api, session, signal);
     if (updates.length === 0) return;
@@ -125,6 +125,15 @@ async function pollOnce(deps: PollerDeps, session: Session, stopping: AbortSigna
     if (stored > 0) deps.onStored();
   } finally {
     end();
+  }
+}
+
+/** A server that is not Telegram's may not know the method; if it is the token that is wrong, the next call says so. */
+async function removeWebhook(api: Api, signal: ApiSignal): Promise<void> {
+  try {
+    await api.deleteWebhook({ drop_pending_updates: false }, signal);
+  } catch (error) {
+    if (!(error instanceof GrammyError && error.error_code === 404)) throw error;
   }
 }
 
