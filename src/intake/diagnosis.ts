@@ -275,14 +275,20 @@ function signsOfDamage(provider: ProviderConfig, { body, headers }: ReceivedWebh
   return null;
 }
 
-// Counts brackets outside of strings; a quote left open counts as well.
+// One pass by hand: a pattern for strings tries every quote again when the last one is left open, which is quadratic.
 function endsEarly(body: Buffer): boolean {
   const text = body.toString('latin1').trimStart();
   if (!/^[{[]/.test(text)) return false;
-  const withoutStrings = text.replace(/"(?:[^"\\]|\\.)*"/gs, '');
-  const opened = withoutStrings.match(/[{[]/g)?.length ?? 0;
-  const closed = withoutStrings.match(/[}\]]/g)?.length ?? 0;
-  return withoutStrings.includes('"') || opened > closed;
+  let depth = 0;
+  let inString = false;
+  for (let index = 0; index < text.length; index++) {
+    const character = text[index];
+    if (inString && character === '\\') index += 1;
+    else if (character === '"') inString = !inString;
+    else if (!inString && (character === '{' || character === '[')) depth += 1;
+    else if (!inString && (character === '}' || character === ']')) depth -= 1;
+  }
+  return inString || depth > 0;
 }
 
 /** Keys of those secrets that can be one in this form: another provider's secret need not be hex. */

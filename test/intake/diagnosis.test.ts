@@ -206,6 +206,26 @@ test('no bytes and no headers make it throw', () => {
   );
 });
 
+describe('no crafted body makes looking for a cause dear', () => {
+  const half = PROBED_BYTES_MAX / 2;
+  test.each([
+    ['brackets inside each other', `${'['.repeat(half)}${']'.repeat(half)}`],
+    ['brackets beside each other, at some depth', `${'['.repeat(900)}${'[],'.repeat(half / 2)}[]${']'.repeat(900)}`],
+    ['quotes that are never closed', `{${'\\"'.repeat(half - 1)}`],
+    ['backslashes', `{"${'\\'.repeat(PROBED_BYTES_MAX - 2)}`],
+    ['one long word', 'a'.repeat(PROBED_BYTES_MAX)],
+    ['one long string', `"${'a'.repeat(PROBED_BYTES_MAX - 2)}"`],
+    ['many quotes in one string', `"${'\\"'.repeat(half - 2)}"`],
+  ])('%s', (_what, text) => {
+    const body = Buffer.from(text);
+    expect(body.length).toBeLessThanOrEqual(PROBED_BYTES_MAX);
+    const started = performance.now();
+    diagnose(provider({ secrets: ['one', 'two'] }), signed('something else', { body }), ['three']);
+    // The quadratic forms of this took seconds, the indented ones gigabytes; this takes some tens of milliseconds.
+    expect(performance.now() - started).toBeLessThan(1500);
+  });
+});
+
 test('every cause has words for an engineer, ending in what to do', () => {
   const named = new Set(HAVING_DIAGNOSIS.map((vector) => vector.diagnosis!));
   const plain = [...named].filter((cause) => cause !== 'body_modified' && !cause.startsWith('header_missing:'));

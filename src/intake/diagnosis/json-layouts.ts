@@ -8,7 +8,8 @@ export function* jsonLayouts(text: string): Generator<{ name: string; text: stri
   for (const [stringName, respell] of Object.entries(STRING_SPELLINGS)) {
     const spelt = tokens.map((token) => (token.startsWith('"') ? respell(token) : token));
     for (const [layoutName, layout] of Object.entries(LAYOUTS)) {
-      yield { name: `${layoutName}, ${stringName}`, text: layout(spelt) };
+      const laidOut = layout(spelt);
+      if (laidOut !== null) yield { name: `${layoutName}, ${stringName}`, text: laidOut };
     }
   }
 }
@@ -24,14 +25,14 @@ function tokensOf(text: string): string[] | null {
   return text.match(TOKEN);
 }
 
-type Layout = (tokens: string[]) => string;
+type Layout = (tokens: string[]) => string | null;
 
 const LAYOUTS: Record<string, Layout> = {
   compact: (tokens) => tokens.join(''),
   'two spaces': (tokens) => indented(tokens, '  '),
-  'two spaces and a newline': (tokens) => `${indented(tokens, '  ')}\n`,
+  'two spaces and a newline': (tokens) => withNewline(indented(tokens, '  ')),
   'four spaces': (tokens) => indented(tokens, '    '),
-  'four spaces and a newline': (tokens) => `${indented(tokens, '    ')}\n`,
+  'four spaces and a newline': (tokens) => withNewline(indented(tokens, '    ')),
   tabs: (tokens) => indented(tokens, '\t'),
   'spaces after commas and colons': (tokens) =>
     tokens.map((token) => (token === ',' || token === ':' ? `${token} ` : token)).join(''),
@@ -69,11 +70,20 @@ function unescapeUnicode(literal: string): string {
   });
 }
 
-function indented(tokens: string[], indent: string): string {
+/** 30,000 brackets inside each other would take gigabytes to indent; no provider's event comes near this. */
+const LAID_OUT_CHARS_MAX = 256 * 1024;
+const LAID_OUT_DEPTH_MAX = 1000;
+
+function withNewline(text: string | null): string | null {
+  return text === null ? null : `${text}\n`;
+}
+
+function indented(tokens: string[], indent: string): string | null {
   let depth = 0;
   let text = '';
   const newline = () => `\n${indent.repeat(depth)}`;
-  tokens.forEach((token, index) => {
+  for (const [index, token] of tokens.entries()) {
+    if (text.length > LAID_OUT_CHARS_MAX || depth > LAID_OUT_DEPTH_MAX) return null;
     const opens = token === '{' || token === '[';
     const closes = token === '}' || token === ']';
     const isEmpty = closes && index > 0 && (tokens[index - 1] === '{' || tokens[index - 1] === '[');
@@ -83,6 +93,6 @@ function indented(tokens: string[], indent: string): string {
     if (opens) depth += 1;
     const next = tokens[index + 1];
     if (token === ',' || (opens && next !== '}' && next !== ']')) text += newline();
-  });
+  }
   return text;
 }

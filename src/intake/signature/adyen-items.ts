@@ -2,9 +2,9 @@ import { createHmac, type KeyObject } from 'node:crypto';
 import { ownRecipe } from '../presets.ts';
 import { decodeSignature, keyOf } from './hmac-scheme.ts';
 import { matchingKey } from './hmac-verifier.ts';
-import { fingerprint, refuse, type Verifier } from './verdict.ts';
+import { fingerprint, type RefusalCause, refuse, type Verifier } from './verdict.ts';
 
-export const ADYEN_ITEM_RECIPE = ownRecipe({ header: '', encoding: 'base64', key: 'hex' });
+const ADYEN_ITEM_RECIPE = ownRecipe({ header: '', encoding: 'base64', key: 'hex' });
 
 type Item = Record<string, unknown>;
 
@@ -19,16 +19,34 @@ export function prepareAdyenVerifier(secrets: string[]): Verifier {
     if (body.length === 0) return refuse('body_empty');
     const items = readAdyenItems(body);
     if (!items || items.length === 0) return refuse('body_unreadable');
-    const signatures = items.map(signatureOf);
-    if (signatures.includes(null)) return refuse('signature_missing');
-    const decoded = signatures.map((text) => decodeSignature(text!, ADYEN_ITEM_RECIPE));
-    if (decoded.includes(null)) return refuse('signature_malformed');
-    const matches = items.map((item, index) => matchingKey(adyenDigests(item, keys), [decoded[index]!]));
-    if (matches.includes(null)) return refuse('mismatch_unexplained');
-    const secretIndex = matches[0]!;
-    const secretFingerprint = fingerprints[secretIndex]!;
-    return { valid: true, secretFingerprint, secretIndex, signedId: null, unsignedId: null, signedAt: null };
+    let secretIndex: number | null = null;
+    for (const item of items) {
+      const matched = matchItem(item, keys);
+      if (typeof matched === 'string') return refuse(matched);
+      secretIndex ??= matched;
+    }
+    const secretFingerprint = fingerprints[secretIndex!]!;
+    return {
+      valid: true,
+      secretFingerprint,
+      secretIndex: secretIndex!,
+      signedId: null,
+      unsignedId: null,
+      signedAt: null,
+    };
   };
+}
+
+/**
+ * Which key signed the item, or why none did. The first item that fails ends the search: which one it was is no secret,
+ * and ten thousand forged items must not cost ten thousand digests.
+ */
+function matchItem(item: Item, keys: KeyObject[]): number | RefusalCause {
+  const text = signatureOf(item);
+  if (text === null) return 'signature_missing';
+  const signature = decodeSignature(text, ADYEN_ITEM_RECIPE);
+  if (signature === null) return 'signature_malformed';
+  return matchingKey(adyenDigests(item, keys), [signature]) ?? 'mismatch_unexplained';
 }
 
 /** The items of a standard notification; null when the body is none. */
