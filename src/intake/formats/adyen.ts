@@ -29,18 +29,19 @@ export function adyenItems(webhook: Webhook): Webhook[] {
 
 /**
  * One Adyen item. Its key is made of signed fields only: `eventDate` is not signed, so a captured item with another date
- * would be another event. The user is `merchantReference`; `additionalData.shopperReference` is not signed either, and
- * must be asked for by `fields.userId`.
+ * would be another event. The user is the payment's own `merchantReference`; a refund or capture has a reference of its
+ * own there. `additionalData.shopperReference` is not signed either, and must be asked for by `fields.userId`.
  */
 export function readAdyenItem(item: Webhook): EventDraft {
   const { root } = item;
   const eventCode = requiredText(root, 'eventCode');
   const success = isTrueAt(root, 'success');
+  const isAboutPaying = textAt(root, 'originalReference') === null;
   return {
     dedupKey: derivedKey(item, eventCode, requiredText(root, 'pspReference'), String(success)),
     providerType: eventCode,
     occurredAt: timeAt(root, 'eventDate'),
-    userId: textAt(root, 'merchantReference'),
+    userId: isAboutPaying ? textAt(root, 'merchantReference') : null,
     transactionId: firstText(root, 'originalReference', 'pspReference'),
     amountMinor: minorAt(root, 'amount.value'),
     currency: currencyAt(root, 'amount.currency'),

@@ -750,8 +750,8 @@ const ADYEN: ProviderSample[] = [
   {
     format: 'adyen',
     what: 'REFUND',
-    body: adyen({ eventCode: 'REFUND', ...ADYEN_LATER }),
-    means: { kind: 'payment_refunded', transactionId: 'psp_1', facts: [refund('psp_2', 1130)] },
+    body: adyen({ eventCode: 'REFUND', ...ADYEN_LATER, merchantReference: 'our-refund-7' }),
+    means: { kind: 'payment_refunded', transactionId: 'psp_1', userId: null, facts: [refund('psp_2', 1130)] },
   },
   {
     format: 'adyen',
