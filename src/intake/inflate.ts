@@ -1,6 +1,6 @@
 import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib';
 
-export const INFLATED_BYTES_MAX = 1024 * 1024;
+const INFLATED_BYTES_MAX = 1024 * 1024;
 
 export type Inflated =
   | { ok: true; body: Buffer }

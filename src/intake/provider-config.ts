@@ -11,7 +11,7 @@ import {
 } from './presets.ts';
 
 /** What a status word may be mapped to by `statuses`. */
-export const STATUS_MEANINGS = [
+const STATUS_MEANINGS = [
   'paid',
   'refunded',
   'disputed',
@@ -73,7 +73,7 @@ const hmacSchema = z.strictObject({
 const UNSIGNED = 'has no secret: webhooks are never accepted unsigned';
 
 /** One entry of `PROVIDERS`. `parseProviders` adds what needs more than one field to see. */
-export const providerSchema = z
+const providerSchema = z
   .strictObject({
     name: z
       .string()

@@ -10,7 +10,7 @@ export type ClaimedSignature = {
   unsignedId: string | null;
 };
 
-export type HeaderReading = ({ readable: true } & ClaimedSignature) | { readable: false; cause: RefusalCause };
+type HeaderReading = ({ readable: true } & ClaimedSignature) | { readable: false; cause: RefusalCause };
 
 /** One per header layout; everything behind it is the same HMAC over a template. */
 export type HeaderReader = (headers: WebhookHeaders) => HeaderReading;

@@ -65,7 +65,7 @@ export type Verifier = (webhook: ReceivedWebhook) => Verdict;
 /** What the sender claims about the delivery, before anything is known to be true. */
 export type Claims = { signedId: string | null; unsignedId: string | null; signedAt: Date | null };
 
-export const NO_CLAIMS: Claims = { signedId: null, unsignedId: null, signedAt: null };
+const NO_CLAIMS: Claims = { signedId: null, unsignedId: null, signedAt: null };
 
 export function refuse(cause: RefusalCause, claims: Claims = NO_CLAIMS, ageSeconds: number | null = null): Verdict {
   return { valid: false, cause, signatureMatches: false, ageSeconds, secretFingerprint: null, ...claims };

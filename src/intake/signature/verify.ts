@@ -5,7 +5,7 @@ import { prepareHmacVerifier } from './hmac-verifier.ts';
 import { prepareTokenVerifier } from './shared-token.ts';
 import type { ReceivedWebhook, Verdict, Verifier } from './verdict.ts';
 
-export type { ReceivedWebhook, RefusalCause, Verdict, Verifier, WebhookHeaders } from './verdict.ts';
+export type { ReceivedWebhook, RefusalCause, Verdict, Verifier } from './verdict.ts';
 
 const prepared = new WeakMap<ProviderConfig, Verifier>();
 
