@@ -1,6 +1,6 @@
-import { sql } from 'kysely';
 import { createTask, schedule } from 'node-cron';
 import type { Db } from './platform/database.ts';
+import { claimRun, findLastDue, finishRun } from './platform/job-run-store.ts';
 import type { Logger } from './platform/log.ts';
 import { scrubText } from './platform/scrub.ts';
 
@@ -91,36 +91,4 @@ export function countDueBetween(expression: string, after: Date, before: Date): 
   }
   void task.destroy();
   return due;
-}
-
-async function findLastDue(db: Db, name: string, before: Date): Promise<Date | null> {
-  const row = await db
-    .selectFrom('job_run')
-    .select('due_at')
-    .where('name', '=', name)
-    .where('due_at', '<', before)
-    .orderBy('due_at', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return row?.due_at ?? null;
-}
-
-async function claimRun(db: Db, name: string, dueAt: Date, holder: string): Promise<boolean> {
-  const { numInsertedOrUpdatedRows } = await db
-    .insertInto('job_run')
-    .values({ name, due_at: dueAt, holder, error: null })
-    .onConflict((conflict) => conflict.columns(['name', 'due_at']).doNothing())
-    .executeTakeFirst();
-  return numInsertedOrUpdatedRows === 1n;
-}
-
-type Result = { outcome: string; error: string | null };
-
-async function finishRun(db: Db, name: string, dueAt: Date, result: Result): Promise<void> {
-  await db
-    .updateTable('job_run')
-    .set({ ...result, finished_at: sql`clock_timestamp()` })
-    .where('name', '=', name)
-    .where('due_at', '=', dueAt)
-    .execute();
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { sql } from 'kysely';
 import type { Db } from './database.ts';
+import { writeHeartbeat } from './replica-store.ts';
 import { withTimeLimit } from './time-limit.ts';
 
 export type Readiness = { ready: boolean; database: string; parts: Record<string, string> };
@@ -60,16 +60,6 @@ export function createHealth(options: {
       return { ready: database === 'ok', database, parts: Object.fromEntries(parts) };
     },
   };
-}
-
-async function writeHeartbeat(db: Db, replica: { id: string; roles: string }): Promise<void> {
-  await db
-    .insertInto('replica')
-    .values(replica)
-    .onConflict((conflict) =>
-      conflict.column('id').doUpdateSet({ roles: replica.roles, seen_at: sql`clock_timestamp()` }),
-    )
-    .execute();
 }
 
 /** `/healthz` is for "restart me", `/readyz` for "send me traffic". */
