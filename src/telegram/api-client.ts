@@ -104,9 +104,14 @@ const RIGHTS = ['can_delete_messages', 'can_pin_messages'] as const;
  * What the bot lacks in the chat, by name; empty when it lacks nothing or the server does not tell.
  * @throws when Telegram does not answer
  */
-export async function checkChatRights(api: Api, chatId: number, botId: number): Promise<string[]> {
+export async function checkChatRights(
+  api: Api,
+  chatId: number,
+  botId: number,
+  signal?: Parameters<Api['getMe']>[0],
+): Promise<string[]> {
   try {
-    const member = await api.getChatMember(chatId, botId);
+    const member = await api.getChatMember(chatId, botId, signal);
     if (member.status === 'left' || member.status === 'kicked') return ['membership'];
     if (member.status === 'restricted') return member.can_send_messages ? [] : ['can_send_messages'];
     if (member.status === 'administrator') return RIGHTS.filter((right) => member[right] === false);

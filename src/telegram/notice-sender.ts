@@ -1,3 +1,4 @@
+import { findRedriveReport } from '../delivery/redrive.ts';
 import {
   deferNotice,
   forgetNoticeMessage,
@@ -14,18 +15,15 @@ import { listDigestLines, markDigestShown } from './card-digest-store.ts';
 import type { DrawingDeps } from './card-drawing.ts';
 import { findCardMessage } from './card-store.ts';
 import type { Picture } from './card-text.ts';
-import { type RedriveOutcome, renderRedrive, renderText } from './notice-text.ts';
+import { renderRedrive, renderText } from './notice-text.ts';
 import type { CallDeps, CallResult } from './sender-call.ts';
 import { type ChatLane, pauseChat } from './sender-chat-store.ts';
 import { applyToLane, enterLane, type LaneDeps, noteSuccess } from './sender-lane.ts';
 import { editPicture, plainer, sendPicture } from './sender-message.ts';
 import { renderDigest } from './storm-text.ts';
 
-/** Read when the notice is sent, so that what it says is true then. */
-export type FindRedriveReport = (db: CallDeps['db'], redriveId: number) => Promise<RedriveOutcome | null>;
-
-export type NoticeDeps = DrawingDeps & { findRedriveReport: FindRedriveReport };
-export type PrivateNoticeDeps = CallDeps & { holder: string; findRedriveReport: FindRedriveReport };
+export type NoticeDeps = DrawingDeps;
+export type PrivateNoticeDeps = CallDeps & { holder: string };
 
 export type Said = 'sent' | 'edited' | 'failed';
 
@@ -60,10 +58,10 @@ export type PrivateCounts = { said: number; failed: number; nextAt: Date | null 
 export const PRIVATE_LANE_ID = 0;
 
 /** Tells people in private what waits for them, each at most once a second; answers when to come again. */
-export async function runPrivateNoticesOnce(deps: PrivateNoticeDeps): Promise<PrivateCounts> {
+export async function runPrivateNoticesOnce(deps: PrivateNoticeDeps, stopping?: AbortSignal): Promise<PrivateCounts> {
   const counts: PrivateCounts = { said: 0, failed: 0, nextAt: null };
   const laneDeps: PrivateLaneDeps = { ...deps, configuredChatId: PRIVATE_LANE_ID };
-  for (;;) {
+  while (!stopping?.aborted) {
     const entry = await enterLane(laneDeps);
     if (entry.lane === null) return { ...counts, nextAt: entry.until };
     const next = await choosePrivate(deps);
@@ -71,6 +69,7 @@ export async function runPrivateNoticesOnce(deps: PrivateNoticeDeps): Promise<Pr
     const said = await sayPrivately(laneDeps, entry.lane, next.notice);
     counts[said === 'failed' ? 'failed' : 'said'] += 1;
   }
+  return counts;
 }
 
 type PrivateLaneDeps = LaneDeps & PrivateNoticeDeps;
@@ -138,13 +137,11 @@ async function handlePrivateRefusal(
 
 type Saying = { picture: Picture; silent: boolean; shownTicketIds: number[] };
 
-async function renderNotice(
-  deps: CallDeps & { findRedriveReport: FindRedriveReport },
-  notice: PendingNotice,
-): Promise<Saying | null> {
+/** Read and drawn when it is sent, so that what it says is true then; null when there is nothing to say. */
+async function renderNotice(deps: CallDeps, notice: PendingNotice): Promise<Saying | null> {
   switch (notice.kind) {
     case 'redrive': {
-      const report = await deps.findRedriveReport(deps.db, Number(notice.body.redriveId));
+      const report = await findRedriveReport(deps.db, Number(notice.body.redriveId));
       return report && { picture: renderRedrive(notice.body, report), silent: false, shownTicketIds: [] };
     }
     case 'digest': {

@@ -1,20 +1,9 @@
 import type { MessageEntity } from '@grammyjs/types';
+import type { RedriveReport } from '../delivery/redrive.ts';
 import { oneLine, type Picture } from './card-text.ts';
 
-/** What became of a redrive so far; see `delivery/redrive`. */
-export type RedriveOutcome = {
-  requestedBy: string;
-  events: number;
-  applied: number;
-  ignored: number;
-  waiting: number;
-  retrying: number;
-  dead: number;
-  /** `HTTP 503` or the error's class. */
-  lastStatus: string | null;
-  nextTryAt: Date | null;
-  finished: boolean;
-};
+/** What the text tells of a redrive. */
+export type RedriveOutcome = Omit<RedriveReport, 'redriveId' | 'ticketId' | 'requestedAt'>;
 
 const TEXT_LENGTH_MAX = 4_096;
 

@@ -31,15 +31,18 @@ export type CallResult<T> =
  */
 export const CALL_TIMEOUT_MS = 8_000;
 
+/** grammY names the type of a polyfill, and takes Node's own just as well. */
+export function callSignal(timeoutMs = CALL_TIMEOUT_MS): ApiSignal {
+  return AbortSignal.timeout(timeoutMs) as unknown as ApiSignal;
+}
+
 export async function callTelegram<T>(
   deps: CallDeps,
   method: string,
   run: (api: Api, signal: ApiSignal) => Promise<T>,
 ): Promise<CallResult<T>> {
   try {
-    // grammY names the type of a polyfill, and takes Node's own just as well.
-    const signal = AbortSignal.timeout(deps.callTimeoutMs ?? CALL_TIMEOUT_MS) as unknown as ApiSignal;
-    return { outcome: 'done', result: await run(deps.api, signal) };
+    return { outcome: 'done', result: await run(deps.api, callSignal(deps.callTimeoutMs)) };
   } catch (error) {
     return readFailedCall(deps, method, error);
   }

@@ -1,13 +1,15 @@
 import { listPendingNotices } from '../notice/notice-store.ts';
 import { releaseLease } from '../platform/lease.ts';
 import type { Wake } from '../platform/wake.ts';
+import { checkChatRights } from './api-client.ts';
 import { createLoop, type Loop } from './bot-loop.ts';
 import { listSpending } from './budget-store.ts';
 import { listOnDigest } from './card-digest-store.ts';
 import { drawCard } from './card-drawing.ts';
 import { listStaleCards, markUnchanged } from './card-store.ts';
 import { type NoticeDeps, PRIVATE_LANE_ID, runPrivateNoticesOnce, sayNotice } from './notice-sender.ts';
-import type { ChatLane } from './sender-chat-store.ts';
+import { callSignal } from './sender-call.ts';
+import { type ChatLane, findCurrentChatId } from './sender-chat-store.ts';
 import { chooseMove, type Move } from './sender-choice.ts';
 import { enterLane, senderLease } from './sender-lane.ts';
 import { DIGEST_TICKETS_MAX } from './storm-text.ts';
@@ -29,15 +31,16 @@ export type SenderCounts = {
  * Brings the engineering chat up to date with the tickets, as far as its budget allows. Each step looks at the rows anew, so what
  * a person did a moment ago goes before what was waiting, and a crash between two steps loses nothing.
  */
-export async function runSenderOnce(deps: SenderDeps): Promise<SenderCounts> {
+export async function runSenderOnce(deps: SenderDeps, stopping?: AbortSignal): Promise<SenderCounts> {
   const counts: SenderCounts = { shown: 0, edited: 0, unchanged: 0, said: 0, listed: 0, failed: 0, nextAt: null };
-  for (;;) {
+  while (!stopping?.aborted) {
     const entry = await enterLane(deps);
     if (entry.lane === null) return { ...counts, nextAt: entry.until };
     const next = await chooseNext(deps, entry.lane);
     if (next.move === 'rest') return { ...counts, nextAt: next.until };
     await make(deps, entry.lane, next, counts);
   }
+  return counts;
 }
 
 async function chooseNext(deps: SenderDeps, lane: ChatLane): Promise<Move> {
@@ -76,6 +79,8 @@ async function make(
 export type Sender = {
   /** Ends after the call under way, and lets another replica take over at once. */
   stop(): Promise<void>;
+  /** The rights the bot lacks in the engineering chat, by Telegram's names; empty until Telegram was asked. */
+  missingRights(): string[];
 };
 
 /** However seldom it is woken, it looks this often. */
@@ -89,20 +94,29 @@ export function startSender(
   deps: Omit<SenderDeps, 'configuredChatId'> & { configuredChatId: number | null; wake: Pick<Wake, 'on'> },
 ): Sender {
   const { configuredChatId } = deps;
+  let missingRights: string[] = [];
+  const checkRights = async (chatId: number) => {
+    missingRights = await findMissingRights(deps, chatId);
+    return null;
+  };
   const loops = [
-    ...(configuredChatId === null ? [] : [loopOf(deps, () => runSenderOnce({ ...deps, configuredChatId }))]),
-    loopOf(deps, () => runPrivateNoticesOnce(deps)),
+    ...(configuredChatId === null
+      ? []
+      : [loopOf(deps, (stopping) => runSenderOnce({ ...deps, configuredChatId }, stopping))]),
+    loopOf(deps, (stopping) => runPrivateNoticesOnce(deps, stopping)),
   ];
+  const asking = configuredChatId === null ? [] : [onceOf(deps, () => checkRights(configuredChatId))];
   const kick = atMostEvery(BREATH_MS, () => {
     for (const loop of loops) loop.kick();
   });
   const stopListening = (['card', 'notice'] as const).map((topic) => deps.wake.on(topic, kick.soon));
-  for (const loop of loops) loop.start();
+  for (const loop of [...loops, ...asking]) loop.start();
   return {
+    missingRights: () => missingRights,
     stop: async () => {
       for (const stop of stopListening) stop();
       kick.stop();
-      await Promise.all(loops.map((loop) => loop.stop()));
+      await Promise.all([...loops, ...asking].map((loop) => loop.stop()));
       for (const chatId of [configuredChatId ?? PRIVATE_LANE_ID, PRIVATE_LANE_ID]) {
         await releaseLease(deps.db, { name: senderLease(chatId), holder: deps.holder });
       }
@@ -110,10 +124,13 @@ export function startSender(
   };
 }
 
-function loopOf(deps: Pick<SenderDeps, 'clock' | 'log'>, runOnce: () => Promise<{ nextAt: Date | null }>): Loop {
+function loopOf(
+  deps: Pick<SenderDeps, 'clock' | 'log'>,
+  runOnce: (stopping: AbortSignal) => Promise<{ nextAt: Date | null }>,
+): Loop {
   return createLoop({
-    run: async () => {
-      const { nextAt } = await runOnce();
+    run: async (stopping) => {
+      const { nextAt } = await runOnce(stopping);
       return delayUntil(nextAt, deps.clock.now());
     },
     onError: (err) => {
@@ -121,6 +138,28 @@ function loopOf(deps: Pick<SenderDeps, 'clock' | 'log'>, runOnce: () => Promise<
       return AFTER_ERROR_MS;
     },
   });
+}
+
+const ASK_RIGHTS_AGAIN_MS = 10_000;
+
+/** Runs until it succeeds once. */
+function onceOf(deps: Pick<SenderDeps, 'log'>, run: () => Promise<null>): Loop {
+  return createLoop({
+    run,
+    onError: (err) => {
+      deps.log.debug({ err }, 'the rights of the bot could not be asked for');
+      return ASK_RIGHTS_AGAIN_MS;
+    },
+  });
+}
+
+async function findMissingRights(deps: Omit<SenderDeps, 'configuredChatId'>, configuredId: number): Promise<string[]> {
+  const chatId = await findCurrentChatId(deps.db, configuredId);
+  const signal = callSignal();
+  const { id } = await deps.api.getMe(signal);
+  const missing = await checkChatRights(deps.api, chatId, id, signal);
+  if (missing.length > 0) deps.log.warn({ chatId, missing }, 'the bot lacks rights in the engineering chat');
+  return missing;
 }
 
 function delayUntil(nextAt: Date | null, now: Date): number {

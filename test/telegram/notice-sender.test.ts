@@ -1,59 +1,74 @@
 import { expect, test } from 'vitest';
 import { ANN, BEN } from '../../sandbox/telegram/world.ts';
 import { bumpNotice, putNotice } from '../../src/notice/notice-store.ts';
+import type { EventState } from '../../src/platform/schema.ts';
 import { runPrivateNoticesOnce } from '../../src/telegram/notice-sender.ts';
-import type { RedriveOutcome } from '../../src/telegram/notice-text.ts';
 import { runSenderOnce } from '../../src/telegram/sender.ts';
 import { createTestDatabase } from '../database.ts';
 import { CHAT, createSenderHarness, type Harness } from './sender-harness.ts';
 
 const { db } = await createTestDatabase();
 const SECOND = 1_000;
-const KEY = 'redrive:7';
-
-const running: RedriveOutcome = {
-  requestedBy: 'Ann',
-  events: 1,
-  applied: 0,
-  ignored: 0,
-  waiting: 1,
-  retrying: 0,
-  dead: 0,
-  lastStatus: null,
-  nextTryAt: null,
-  finished: false,
-};
-
 async function noticeOf(key: string) {
   return db.selectFrom('notice').selectAll().where('key', '=', key).executeTakeFirstOrThrow();
 }
 
-async function putRedrive(chat: Harness, ticketId: number): Promise<void> {
-  chat.reports.set(7, running);
+type Redrive = { key: string; eventBecomes: (state: EventState) => Promise<void> };
+
+let presses = 0;
+
+/** A retry of one dead event, and the notice that a press puts down. */
+async function putRedrive(ticketId: number): Promise<Redrive> {
+  presses += 1;
+  const { id } = await db
+    .insertInto('redrive')
+    .values({ command_id: `press ${presses}`, scope: 'ticket', ticket_id: ticketId, requested_by: 'Ann', events: 1 })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  await db
+    .insertInto('event')
+    .values({
+      provider: 'acme',
+      dedup_key: `event ${presses}`,
+      body_hash: Buffer.alloc(32),
+      kind: 'payment_succeeded',
+      received_at: new Date(),
+      due_at: new Date(),
+      state: 'pending',
+      redrive_id: id,
+    })
+    .execute();
+  const key = `redrive:${id}`;
   await putNotice(db, {
-    key: KEY,
+    key,
     kind: 'redrive',
     chatId: CHAT,
     ticketId,
-    body: { redriveId: 7, by: 'Ann', what: 'tx456' },
+    body: { redriveId: id, by: 'Ann', what: 'tx456' },
   });
+  return {
+    key,
+    eventBecomes: async (state) => {
+      await db.updateTable('event').set({ state }).where('redrive_id', '=', id).execute();
+      await bumpNotice(db, key);
+    },
+  };
 }
 
 test('a retry’s outcome stands under its ticket’s card and is edited in place', async () => {
   const chat = await createSenderHarness(db);
   const ticketId = await chat.openTicket();
   await chat.run();
-  await putRedrive(chat, ticketId);
+  const redrive = await putRedrive(ticketId);
   await chat.run();
   const [card, report] = chat.telegram.messages(CHAT);
   expect(report).toMatchObject({ text: '🔁 Retry by Ann: tx456 running', replyToMessageId: card!.messageId });
-  chat.reports.set(7, { ...running, waiting: 0, applied: 1, finished: true });
-  await bumpNotice(db, KEY);
+  await redrive.eventBecomes('applied');
   chat.pass(2 * SECOND);
   await chat.run();
   expect(chat.texts()).toHaveLength(2);
   expect(chat.texts()[1]).toBe('🔁 Retry by Ann: tx456 applied ✓');
-  expect(await noticeOf(KEY)).toMatchObject({ state: 'sent', shown_revision: 2 });
+  expect(await noticeOf(redrive.key)).toMatchObject({ state: 'sent', shown_revision: 2 });
 });
 
 test('a report whose card was deleted is said all the same', async () => {
@@ -61,18 +76,17 @@ test('a report whose card was deleted is said all the same', async () => {
   const ticketId = await chat.openTicket();
   await chat.run();
   chat.telegram.deleteMessage(CHAT, chat.cards()[0]!.messageId);
-  await putRedrive(chat, ticketId);
+  await putRedrive(ticketId);
   await chat.run();
   expect(chat.texts()).toContain('🔁 Retry by Ann: tx456 running');
 });
 
 test('a report that was deleted is said anew', async () => {
   const chat = await createSenderHarness(db);
-  await putRedrive(chat, await chat.openTicket());
+  const redrive = await putRedrive(await chat.openTicket());
   await chat.run();
-  chat.telegram.deleteMessage(CHAT, (await noticeOf(KEY)).message_id!);
-  chat.reports.set(7, { ...running, applied: 1, waiting: 0 });
-  await bumpNotice(db, KEY);
+  chat.telegram.deleteMessage(CHAT, (await noticeOf(redrive.key)).message_id!);
+  await redrive.eventBecomes('applied');
   chat.pass(2 * SECOND);
   await chat.run();
   expect(chat.texts().filter((text) => text === '🔁 Retry by Ann: tx456 applied ✓')).toHaveLength(1);
@@ -80,11 +94,11 @@ test('a report that was deleted is said anew', async () => {
 
 test('a report of a retry that does not exist is given up and named', async () => {
   const chat = await createSenderHarness(db);
-  await putNotice(db, { key: KEY, kind: 'redrive', chatId: CHAT, body: { redriveId: 99 } });
+  await putNotice(db, { key: 'redrive:0', kind: 'redrive', chatId: CHAT, body: { redriveId: 0 } });
   await chat.run();
   expect(chat.texts()).toEqual([]);
-  expect(await noticeOf(KEY)).toMatchObject({ state: 'failed', error: 'there is nothing to tell' });
-  expect(await bumpNotice(db, KEY)).toBe(false);
+  expect(await noticeOf('redrive:0')).toMatchObject({ state: 'failed', error: 'there is nothing to tell' });
+  expect(await bumpNotice(db, 'redrive:0')).toBe(false);
 });
 
 test('a notice put down twice is one message with the later words', async () => {

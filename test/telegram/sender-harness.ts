@@ -7,7 +7,6 @@ import type { Db } from '../../src/platform/database.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { createTelegramApi } from '../../src/telegram/api-client.ts';
-import type { RedriveOutcome } from '../../src/telegram/notice-text.ts';
 import { runSenderOnce, type SenderDeps } from '../../src/telegram/sender.ts';
 
 export const CHAT = ENGINEERING_CHAT_ID;
@@ -22,7 +21,6 @@ export async function createSenderHarness(db: Db) {
   const sandbox = await startSandbox({ port: 0, now: () => nowMs });
   onTestFinished(() => sandbox.close());
   const metrics = createMetrics();
-  const reports = new Map<number, RedriveOutcome>();
   const deps: SenderDeps = {
     db,
     api: createTelegramApi({ token: sandbox.telegram.token, apiRoot: sandbox.url, metrics }),
@@ -31,7 +29,6 @@ export async function createSenderHarness(db: Db) {
     clock: { now: () => new Date(nowMs) },
     log: createLog({ level: 'silent' }),
     metrics,
-    findRedriveReport: async (_db, id) => reports.get(id) ?? null,
   };
   return {
     db,
@@ -39,7 +36,6 @@ export async function createSenderHarness(db: Db) {
     telegram: sandbox.telegram,
     deps,
     metrics,
-    reports,
     now: () => new Date(nowMs),
     pass: (ms: number) => {
       nowMs += ms;

@@ -93,3 +93,20 @@ test('without an engineering chat people are still told in private', async () =>
   await chat.openTicket();
   expect(chat.texts()).toEqual([]);
 });
+
+test('the rights the bot lacks are known soon after the start', async () => {
+  const chat = await createSenderHarness(db);
+  chat.telegram.setBotRights(CHAT, { can_pin_messages: false });
+  const { sender } = start(chat);
+  await expect.poll(() => sender.missingRights()).toEqual(['can_pin_messages']);
+});
+
+test('stopping does not wait for what is still to be drawn', async () => {
+  const chat = await createSenderHarness(db);
+  for (let i = 0; i < 4; i++) await chat.openTicket();
+  chat.telegram.fault({ kind: 'slow', delayMs: 200, method: 'sendMessage', times: 4 });
+  const { sender } = start(chat);
+  await expect.poll(() => chat.sends()).toBe(1);
+  await sender.stop();
+  expect(chat.sends()).toBe(1);
+});
