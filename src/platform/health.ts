@@ -3,11 +3,13 @@ import type { Db } from './database.ts';
 import { writeHeartbeat } from './replica-store.ts';
 import { withTimeLimit } from './time-limit.ts';
 
-export type Readiness = { ready: boolean; database: string; parts: Record<string, string> };
+type Readiness = { ready: boolean; database: string; parts: Record<string, string> };
 
 export type Health = {
   /** What a part says about itself, `ok` or what is wrong. It is shown by `/readyz` and never makes it fail. */
   reportPart(name: string, state: string): void;
+  /** The same, asked at each check. */
+  watchPart(name: string, readState: () => string): void;
   check(): Promise<Readiness>;
 };
 
@@ -25,7 +27,7 @@ export function createHealth(options: {
   commitLimitMs?: number;
   cacheMs?: number;
 }): Health {
-  const parts = new Map<string, string>();
+  const parts = new Map<string, () => string>();
   let heartbeat: Promise<void> | null = null;
   let last: { at: number; database: Promise<string> } | null = null;
 
@@ -54,12 +56,17 @@ export function createHealth(options: {
   }
 
   return {
-    reportPart: (name, state) => void parts.set(name, state),
+    reportPart: (name, state) => void parts.set(name, () => state),
+    watchPart: (name, readState) => void parts.set(name, readState),
     check: async () => {
       const database = await askDatabase();
-      return { ready: database === 'ok', database, parts: Object.fromEntries(parts) };
+      return { ready: database === 'ok', database, parts: readParts(parts) };
     },
   };
+}
+
+function readParts(parts: Map<string, () => string>): Record<string, string> {
+  return Object.fromEntries([...parts].map(([name, readState]) => [name, readState()]));
 }
 
 /** `/healthz` is for "restart me", `/readyz` for "send me traffic". */

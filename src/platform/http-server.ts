@@ -3,7 +3,7 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import type { Logger } from './log.ts';
 import { scrubText } from './scrub.ts';
 
-export const BODY_BYTES_MAX = 1_048_576;
+const BODY_BYTES_MAX = 1_048_576;
 
 /** Whose word about the sender's address we take: nobody's, everybody's, that of n hops, or of these addresses. */
 export type TrustProxy = boolean | number | string[];

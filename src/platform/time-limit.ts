@@ -1,5 +1,5 @@
 /** Nothing was answered in time; what was asked for may still happen. */
-export class TimeLimitError extends Error {
+class TimeLimitError extends Error {
   override name = 'TimeLimitError';
 }
 
