@@ -1,0 +1,92 @@
+import { afterAll } from 'vitest';
+import { type Sandbox, startSandbox } from '../../sandbox/main.ts';
+import { ANN, BEN, CARA, ENGINEERING_CHAT_ID } from '../../sandbox/telegram/world.ts';
+import { createTestDatabase, type TestDatabase } from '../database.ts';
+import { API_TOKEN, type Api, createApi } from './api.ts';
+import { makeFolder, type Service, type ServiceEnvironment, startService, stopServices } from './service.ts';
+import { acme, postWebhook, type WebhookAnswer } from './webhooks.ts';
+
+export { ANN, BEN, CARA, ENGINEERING_CHAT_ID };
+
+export const ACTIVATION_SECRET = `whsec_${Buffer.from('an activation secret for journeys').toString('base64')}`;
+export const SECRET_KEY = Buffer.alloc(32, 'seal').toString('base64');
+
+/** A service and everything around it: the database is real, Telegram, provider and product are the sandbox. */
+export type World = {
+  database: TestDatabase;
+  sandbox: Sandbox;
+  service: Service;
+  api: Api;
+  env: ServiceEnvironment;
+  /** Posts to acme unless told otherwise. */
+  post(payload: object | Buffer | string, options?: PostOptions): Promise<WebhookAnswer>;
+  /** Another replica of the same service, with some settings changed. */
+  startReplica(changed?: ServiceEnvironment): Promise<Service>;
+  /** The service ends and another takes its place, on another port. */
+  restart(changed?: ServiceEnvironment): Promise<void>;
+};
+
+type PostOptions = { provider?: string; secret?: string; headers?: Record<string, string>; to?: { url: string } };
+
+/** `env` is added to what every journey has: small times, so that a retry takes milliseconds. */
+export async function startWorld(
+  options: { env?: ServiceEnvironment; providers?: object[]; product?: boolean } = {},
+): Promise<World> {
+  const database = await createTestDatabase();
+  const sandbox = await startSandbox({ port: 0, activationSecret: ACTIVATION_SECRET });
+  afterAll(() => sandbox.close());
+  const env: ServiceEnvironment = {
+    ...environmentOf({ databaseUrl: database.url, sandbox, providers: options.providers ?? [acme()] }),
+    ...(options.product === false ? { ACTIVATION_URL: undefined, ACTIVATION_SECRET: undefined } : {}),
+    ...options.env,
+  };
+  const cwd = makeFolder();
+  afterAll(stopServices);
+  const start = (changed: ServiceEnvironment = {}) => startService({ ...env, ...changed }, { cwd });
+  const world: World = {
+    database,
+    sandbox,
+    env,
+    service: await start(),
+    api: undefined as unknown as Api,
+    post: (payload, { provider = 'acme', to, ...rest } = {}) =>
+      postWebhook(to ?? world.service, provider, payload, rest),
+    startReplica: start,
+    restart: async (changed) => {
+      await world.service.stop();
+      world.service = await start(changed);
+    },
+  };
+  // Asks whichever service stands there at the moment of asking.
+  world.api = createApi({
+    get url() {
+      return world.service.url;
+    },
+  });
+  return world;
+}
+
+export function environmentOf(world: {
+  databaseUrl: string;
+  sandbox: Sandbox;
+  providers: object[];
+}): ServiceEnvironment {
+  return {
+    PORT: '0',
+    DATABASE_URL: world.databaseUrl,
+    DATABASE_POOL_SIZE: '10',
+    PROVIDERS: JSON.stringify(world.providers),
+    API_TOKEN,
+    SECRET_KEY,
+    BOT_TOKEN: world.sandbox.telegram.token,
+    TELEGRAM_API_ROOT: world.sandbox.url,
+    ENGINEERING_CHAT_ID: String(ENGINEERING_CHAT_ID),
+    ENGINEER_IDS: `${ANN},${BEN}`,
+    ACTIVATION_URL: world.sandbox.product.activationUrl,
+    ACTIVATION_SECRET,
+    ACTIVATION_TIMEOUT_MS: '1000',
+    LEASE_MS: '3000',
+    RETRY_BASE_MS: '40',
+    RETRY_MAX_TRIES: '2',
+  };
+}
