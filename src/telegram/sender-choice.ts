@@ -1,6 +1,6 @@
 import type { PendingNotice } from '../notice/notice-store.ts';
 import type { Severity } from '../platform/schema.ts';
-import { type BudgetRequest, decideBudget, type SendClass, type Spending } from './budget.ts';
+import { type BudgetRequest, type BudgetVerdict, decideBudget, type SendClass, type Spending } from './budget.ts';
 import type { StaleCard } from './card-store.ts';
 
 /** All that the next message to a chat depends on. */
@@ -30,9 +30,10 @@ const SOON_MS = 1_000;
 export function chooseMove(situation: Situation, now: Date): Move {
   const skipped = situation.cards.find(neverNeeded);
   if (skipped) return { move: 'skip', card: skipped };
-  const wishes = listWishes(situation).map((wish) => ({ ...wish, at: earliest(wish, situation.spent, now) }));
+  const judge = createJudge(situation.spent);
+  const wishes = listWishes(situation).map((wish) => ({ ...wish, at: earliest(wish, judge, now) }));
   const next = wishes.find((wish) => wish.at <= now);
-  const unlisted = listUnlisted(situation, now);
+  const unlisted = listUnlisted(situation.cards, judge, now);
   if (next && (next.isUrgent || unlisted.length === 0)) return next.move;
   if (unlisted.length > 0) return { move: 'list', ticketIds: unlisted };
   return { move: 'rest', until: earliestOf(wishes.map((wish) => wish.at)) };
@@ -97,9 +98,22 @@ function classOf(notice: PendingNotice): 'person' | 'digest' | 'spare' {
   return notice.kind === 'ticket' ? 'spare' : 'person';
 }
 
-function earliest(wish: Wish, spent: Spending[], now: Date): Date {
+type Judge = (request: BudgetRequest, at: Date) => BudgetVerdict;
+
+/** In a storm hundreds of cards ask the same question; it is answered once. */
+function createJudge(spent: Spending[]): Judge {
+  const known = new Map<string, BudgetVerdict>();
+  return (request, at) => {
+    const question = `${request.method} ${request.class} ${at.getTime()}`;
+    const verdict = known.get(question) ?? decideBudget(spent, request, at);
+    known.set(question, verdict);
+    return verdict;
+  };
+}
+
+function earliest(wish: Wish, judge: Judge, now: Date): Date {
   const from = wish.notBefore !== null && wish.notBefore > now ? wish.notBefore : now;
-  const verdict = decideBudget(spent, wish.move.request, from);
+  const verdict = judge(wish.move.request, from);
   return verdict.when === 'now' ? from : verdict.at;
 }
 
@@ -110,13 +124,13 @@ function neverNeeded(card: StaleCard): boolean {
 }
 
 /** Tickets in no digest yet for which the budget of new cards has no room soon. */
-function listUnlisted({ cards, spent }: Situation, now: Date): number[] {
+function listUnlisted(cards: StaleCard[], judge: Judge, now: Date): number[] {
   const unshown = cards.filter((card) => card.messageId === null && !neverNeeded(card)).sort(byGravity);
   const soon = new Date(now.getTime() + SOON_MS);
   const isCalm = unshown.length <= CALM_MAX;
   return unshown
     .filter((card) => card.inDigest === null && (card.notBefore === null || card.notBefore <= now))
-    .filter((card) => firstWishes(card, isCalm).every((wish) => earliest(wish, spent, now) > soon))
+    .filter((card) => firstWishes(card, isCalm).every((wish) => earliest(wish, judge, now) > soon))
     .map((card) => card.ticketId);
 }
 
