@@ -18,7 +18,7 @@ export function hashAuditRecord(previousHash: Buffer, record: AuditRecord): Buff
 }
 
 /** JSON with every object's keys in order: jsonb does not keep the order in which they were written. */
-export function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -24,9 +24,14 @@ type Refusal = { because: string; text: string };
 function findRefusal({ sender, person }: Request, message: Message, { act }: Command): Refusal | null {
   if (act === null) return null;
   if (sender.kind === 'faceless') return { because: 'faceless', text: FACELESS_TEXT };
-  if (message.forward_origin) return { because: 'forwarded', text: FORWARDED_TEXT };
+  if (isForwarded(message)) return { because: 'forwarded', text: FORWARDED_TEXT };
   if (!mayAct(person, act)) return { because: person ? 'role' : 'stranger', text: refusalText(person) };
   return null;
+}
+
+/** Servers older than Bot API 7.0 tell it by the date. */
+function isForwarded(message: Message): boolean {
+  return message.forward_origin !== undefined || 'forward_date' in message;
 }
 
 /** What changes nothing and shows nothing about anybody need not be on record. */

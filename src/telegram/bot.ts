@@ -25,7 +25,7 @@ export type TelegramInDeps = Omit<BotDeps, 'wake'> & {
   onDeadUpdate: (dead: DeadUpdate) => Promise<void>;
 };
 
-export type TelegramState = { state: string; detail: string | null };
+type TelegramState = { state: string; detail: string | null };
 
 export type TelegramIn = {
   start: () => void;

@@ -1,7 +1,6 @@
 import { FormattedString, fmt } from '@grammyjs/parse-mode';
 import type { Api } from 'grammy';
 import { findPaymentView } from '../api/payment-view.ts';
-import { redriveTicket } from '../delivery/redrive.ts';
 import {
   type ActRequest,
   type ActResult,
@@ -11,16 +10,16 @@ import {
 } from '../escalation/ticket-acts.ts';
 import { findTicket, listTicketEvents } from '../escalation/ticket-query.ts';
 import type { TicketView } from '../escalation/ticket-view.ts';
+import { putNotice } from '../notice/notice-store.ts';
 import { actorOf, type Person } from '../people/person.ts';
 import { markPrivateChat } from '../people/person-store.ts';
 import type { BotDeps, Scope } from './bot-context.ts';
 import { sendAnswer } from './bot-reply.ts';
 import type { PressAnswer } from './buttons-answer.ts';
-import { formatTicketButton, type TicketAction } from './buttons-data.ts';
-import { askOnce, forgetQuestion, wasRedriven } from './buttons-question-store.ts';
-import { doneWords, paymentsWords, truthWords, verifiedWords } from './buttons-text.ts';
+import type { TicketAction } from './buttons-data.ts';
+import { pressRetry } from './buttons-retry.ts';
+import { doneWords, truthWords, verifiedWords } from './buttons-text.ts';
 import { causeWords } from './card-text.ts';
-import { announceRedrive, redriveWords } from './commands/retry.ts';
 import { paymentText } from './commands/tx.ts';
 
 export type TicketPress = {
@@ -51,7 +50,7 @@ export async function pressTicketButton(
       return inspect(deps, api, press, answer);
     case 'retry':
     case 'retryall':
-      return retry(deps, api, press, answer);
+      return pressRetry(deps, api, press, answer);
     case 'verify':
       return verify(deps, press, answer);
   }
@@ -120,60 +119,15 @@ function emptyWords(ticket: TicketView): string {
   return ticket.log.map((line) => line.text).join('\n');
 }
 
-/** One payment is retried at the press. Of more, it is asked once how many that would be. */
-async function retry(deps: BotDeps, api: Api, press: TicketPress, answer: PressAnswer): Promise<void> {
-  const ticket = await findTicket(deps.db, press.ticketId);
-  if (!ticket) return answer.say(`🔎 There is no ticket T-${press.ticketId}.`, true);
-  const isRepeated = await wasRedriven(deps.db, press.commandId);
-  if (!isRepeated && ticket.stateRevision !== press.revision) {
-    deps.wake('card');
-    return answer.say(truthWords(ticket, deps.clock.now()), true);
-  }
-  if (press.action === 'retry' && ticket.deadEvents > 1) return ask(deps, api, press, ticket, answer);
-  await runRetry(deps, press, ticket, answer);
-}
-
-async function runRetry(deps: BotDeps, press: TicketPress, ticket: TicketView, answer: PressAnswer): Promise<void> {
-  const { ticketId, commandId } = press;
-  const actor = actorOf(press.person);
-  const result = await redriveTicket(deps.db, { ticketId, commandId, actor });
-  const where =
-    deps.engineeringChatId === null ? { personId: actor.personId } : { chatId: deps.engineeringChatId, ticketId };
-  await announceRedrive(deps, result, { ...where, what: ticket.name, by: actor.name });
-  await answer.say(redriveWords(result, ticket.name), result.outcome === 'nothing');
-}
-
-async function ask(
-  deps: BotDeps,
-  api: Api,
-  press: TicketPress,
-  ticket: TicketView,
-  answer: PressAnswer,
-): Promise<void> {
-  const question = {
-    ticketId: ticket.id,
-    revision: ticket.stateRevision,
-    count: ticket.deadEvents,
-    chatId: press.chatId,
-  };
-  if (!(await askOnce(deps.db, question))) {
-    return answer.say(`🔁 Press Retry ${ticket.deadEvents} in the message under the card.`, true);
-  }
-  const data = formatTicketButton({ ticketId: ticket.id, action: 'retryall', revision: ticket.stateRevision });
-  const keyboard = { inline_keyboard: [[{ text: `🔁 Retry ${ticket.deadEvents}`, callback_data: data }]] };
-  const text = fmt`🔁 ${FormattedString.bold(ticket.name)}: ${paymentsWords(ticket.deadEvents)} would be tried again. Press to do it.`;
-  try {
-    await sendAnswer(api, deps.log, { chatId: press.chatId, replyTo: press.messageId }, { text, keyboard });
-  } catch (error) {
-    await forgetQuestion(deps.db, question);
-    throw error;
-  }
-  await answer.say(`🔁 ${paymentsWords(ticket.deadEvents)}: please confirm under the card.`);
-}
-
+/** It may take longer than a press can wait; then the outcome is told under the card. */
 async function verify(deps: BotDeps, press: TicketPress, answer: PressAnswer): Promise<void> {
-  const result = await deps.verifyAgain({ ticketId: press.ticketId, actor: actorOf(press.person) });
+  const { ticketId, commandId } = press;
+  const text = verifiedWords(await deps.verifyAgain({ ticketId, actor: actorOf(press.person) }));
   deps.wake('event');
   deps.wake('card');
-  await answer.say(verifiedWords(result), true);
+  const wasTold = await answer.tell(text);
+  if (wasTold || deps.engineeringChatId === null) return;
+  const notice = { key: `answer:${commandId}`, kind: 'ticket', chatId: deps.engineeringChatId, ticketId } as const;
+  await putNotice(deps.db, { ...notice, body: { text } });
+  deps.wake('notice');
 }

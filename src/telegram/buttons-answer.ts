@@ -9,6 +9,8 @@ const TEXT_LENGTH_MAX = 200;
 export type PressAnswer = {
   /** Tells who pressed what is true. `isImportant` stays until it is dismissed. */
   say: (text: string, isImportant?: boolean) => Promise<void>;
+  /** The same, for what must reach them: false when it was too late. */
+  tell: (text: string) => Promise<boolean>;
   /** Ends the spinner of a press that said nothing, if it still turns. */
   end: () => Promise<void>;
 };
@@ -18,25 +20,33 @@ export type PressAnswer = {
  * Telegram forgets presses after some seconds, and no act may fail because of that.
  */
 export function createPressAnswer(api: Api, callbackId: string, log: Logger): PressAnswer {
-  let answered: Promise<void> | undefined;
-  const answer = (text: string, isImportant: boolean): Promise<void> => {
+  let answered: Promise<boolean> | undefined;
+  const answer = async (text: string, isImportant: boolean): Promise<boolean> => {
     clearTimeout(timer);
-    answered ??= send(api, log, callbackId, text, isImportant);
+    if (answered) return false;
+    answered = send(api, log, callbackId, text, isImportant);
     return answered;
   };
   const timer = setTimeout(() => answer('⏳ Working…', false), AT_THE_LATEST_MS);
   return {
-    say: (text, isImportant = false) => answer(text, isImportant),
-    end: () => answer('', false),
+    say: async (text, isImportant = false) => {
+      await answer(text, isImportant);
+    },
+    tell: (text) => answer(text, true),
+    end: async () => {
+      await answer('', false);
+    },
   };
 }
 
-async function send(api: Api, log: Logger, callbackId: string, text: string, isImportant: boolean): Promise<void> {
+async function send(api: Api, log: Logger, callbackId: string, text: string, isImportant: boolean): Promise<boolean> {
   try {
     const shown = Array.from(text).slice(0, TEXT_LENGTH_MAX).join('');
     await api.answerCallbackQuery(callbackId, { text: shown, show_alert: isImportant }, callSignal());
+    return true;
   } catch (error) {
     const isTooLate = error instanceof GrammyError && error.error_code === 400;
     if (!isTooLate) log.warn({ err: error }, 'a press could not be answered');
+    return false;
   }
 }

@@ -21,7 +21,7 @@ const UPDATES_AT_ONCE = 100;
 /** What we want to hear of; the setting stays with Telegram, so it is always given. */
 export const ALLOWED_UPDATES = ['message', 'callback_query', 'my_chat_member'] as const;
 
-export type PollerState = { name: 'starting' | 'standby' | 'polling' | Trouble; detail: string | null };
+type PollerState = { name: 'starting' | 'standby' | 'polling' | Trouble; detail: string | null };
 
 export type PollerDeps = {
   db: Db;

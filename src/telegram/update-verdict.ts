@@ -25,7 +25,7 @@ export function verdictOf(thrown: unknown, update: { failures: number; ageMs: nu
 }
 
 /** grammY wraps what a handler throws. */
-export function causeOf(thrown: unknown): unknown {
+function causeOf(thrown: unknown): unknown {
   return thrown instanceof BotError ? thrown.error : thrown;
 }
 

@@ -1,5 +1,5 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, test, vi } from 'vitest';
-import { acknowledgeTicket } from '../../src/escalation/ticket-acts.ts';
 import { findTicket } from '../../src/escalation/ticket-query.ts';
 import { ANN, BEN, CARA, createChatRoom, ENGINEERING_CHAT_ID as GROUP, STRANGER, textOf, VIC } from './chat-room.ts';
 
@@ -50,19 +50,6 @@ describe('Acknowledge, Resolve, Reopen', () => {
     await press(ANN, await showCard(ticketId), 'Resolve');
     expect(await press(BEN, card, 'Acknowledge')).toMatch(/^Resolved by Ann at \d\d:\d\d\.$/);
     expect(await stateOf(ticketId)).toBe('resolved');
-  });
-
-  test('the same update, delivered twice, acts once', async () => {
-    const { ticketId } = await seedTicket(1);
-    const { stateRevision } = (await findTicket(db, ticketId))!;
-    const request = {
-      ticketId,
-      actor: { personId: ANN, name: 'Ann' },
-      seenRevision: stateRevision,
-      commandId: 'press:1',
-    };
-    expect((await acknowledgeTicket(db, request)).outcome).toBe('done');
-    expect((await acknowledgeTicket(db, request)).outcome).toBe('repeated');
   });
 
   test('each press makes the card’s picture stale', async () => {
@@ -255,7 +242,12 @@ describe('Retry', () => {
     expect(fromBot(GROUP).at(-1)!.messageId).toBe(question.messageId);
     expect(await press(BEN, question.messageId, 'Retry 3')).toContain('Retrying 3 payments');
     expect(await eventStates(ticketId)).toEqual(['pending', 'pending', 'pending']);
-    expect(await press(ANN, question.messageId, 'Retry 3')).toContain('still running');
+    await settle();
+    const answered = telegram().message(GROUP, question.messageId);
+    expect(answered.text).toContain('Ben has started a retry of 3 payments');
+    expect(answered.buttons).toEqual([]);
+    const late = telegram().pressStale(ANN, GROUP, question.messageId, 'Retry 3');
+    expect(await textOf(late)).toContain('still running');
     expect(await redrives(ticketId)).toHaveLength(1);
   });
 
@@ -300,7 +292,77 @@ describe('Verify again', () => {
   });
 });
 
+describe('what is not what it seems', () => {
+  const from = { id: ANN, is_bot: false, first_name: 'Ann' };
+  const group = { id: GROUP, type: 'supergroup', title: 'Engineering' };
+  const callback = (data: string, message: object | undefined, id: string = randomUUID()) => ({
+    callback_query: { id, from, chat_instance: '1', data, message },
+  });
+  const ack = async () => {
+    const { ticketId } = await seedTicket(1);
+    const { stateRevision } = (await findTicket(db, ticketId))!;
+    return { ticketId, data: `t:${ticketId}:ack:${stateRevision}` };
+  };
+  const ours = () => ({ message_id: 1, date: 1, chat: group, from: { ...telegram().bot } });
+
+  test.each([
+    [
+      'a forwarded card',
+      () => ({ ...ours(), forward_origin: { type: 'hidden_user', sender_user_name: 'x', date: 1 } }),
+    ],
+    ['a message of somebody else’s', () => ({ ...ours(), from })],
+    ['no message at all', () => undefined],
+  ])('a button under %s does nothing', async (_, message) => {
+    const { ticketId, data } = await ack();
+    await chat.deliver(callback(data, message()));
+    expect(await stateOf(ticketId)).toBe('open');
+    expect((await audited())[0]).toMatchObject({ target: `T-${ticketId}`, allowed: false });
+  });
+
+  test('one press that arrives as two updates acts once, and the second time too says that it is done', async () => {
+    const { ticketId, data } = await ack();
+    const id = randomUUID();
+    await chat.deliver(callback(data, ours(), id));
+    telegram().clearLog();
+    await chat.deliver(callback(data, ours(), id));
+    const log = await db.selectFrom('ticket_log').select('kind').where('ticket_id', '=', ticketId).execute();
+    expect(log.filter(({ kind }) => kind === 'acknowledge')).toHaveLength(1);
+    expect(telegram().requestsOf('answerCallbackQuery')[0]!.params.text).toBe(`👀 T-${ticketId} is yours now.`);
+  });
+
+  test('a button under a card too old for Telegram to show works', async () => {
+    const { ticketId, data } = await ack();
+    await chat.deliver(callback(data, { message_id: 1, date: 0, chat: group }));
+    expect(await stateOf(ticketId)).toBe('acknowledged');
+  });
+
+  test.each([{ forward_origin: { type: 'user', sender_user: from, date: 1 } }, { forward_date: 1 }])(
+    'a forwarded command is not acted on: %j',
+    async (mark) => {
+      const { ticketId } = await ack();
+      await chat.deliver({
+        message: { message_id: 1, date: 1, from, chat: group, text: `/note T-${ticketId} x`, ...mark },
+      });
+      expect((await audited())[0]).toMatchObject({ action: '/note', allowed: false });
+      expect(fromBot(GROUP).at(-1)!.text).toContain('forwarded');
+    },
+  );
+});
+
 describe('the answer to a press', () => {
+  test('that took longer than a press can wait is told under the card', async () => {
+    const { ticketId } = await seedTicket(1);
+    const message = await forge(GROUP, `t:${ticketId}:verify:1`);
+    chat.slowVerifyMs = 1_300;
+    const answer = await textOf(telegram().press(ANN, GROUP, message, 'x'));
+    expect(answer).toBe('⏳ Working…');
+    await settle();
+    chat.slowVerifyMs = 0;
+    const notice = await db.selectFrom('notice').selectAll().where('key', 'like', 'answer:%').executeTakeFirstOrThrow();
+    expect(notice).toMatchObject({ kind: 'ticket', ticket_id: ticketId, chat_id: GROUP });
+    expect(JSON.stringify(notice.body)).toContain('2 of 3 are right now');
+  });
+
   test('that comes too late fails nothing', async () => {
     const { ticketId } = await seedTicket(1);
     const card = await showCard(ticketId);

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+import type { Update } from '@grammyjs/types';
 import { Api } from 'grammy';
 import { afterAll, beforeAll, beforeEach, vi } from 'vitest';
 import { type Sandbox, startSandbox } from '../../sandbox/main.ts';
@@ -15,6 +17,7 @@ import { createWake, type Wake } from '../../src/platform/wake.ts';
 import { createTelegramIn, type TelegramIn, type TelegramInDeps } from '../../src/telegram/bot.ts';
 import { renderCard } from '../../src/telegram/card-text.ts';
 import type { DeadUpdate } from '../../src/telegram/inbox.ts';
+import { storeUpdates } from '../../src/telegram/inbox-store.ts';
 import { createTestDatabase } from '../database.ts';
 
 export { ANN, BEN, CARA, ENGINEERING_CHAT_ID };
@@ -32,6 +35,7 @@ export async function createChatRoom(more: Partial<TelegramInDeps> = {}) {
   const log = createLog({ level: 'silent' });
   const dead: DeadUpdate[] = [];
   const room = { db, dead, sandbox: null as unknown as Sandbox, bot: null as unknown as TelegramIn };
+  const knobs = { slowVerifyMs: 0 };
   let wake: Wake;
 
   const start = async () => {
@@ -57,7 +61,10 @@ export async function createChatRoom(more: Partial<TelegramInDeps> = {}) {
     engineeringChatId: ENGINEERING_CHAT_ID,
     plans: {},
     tellsProduct: false,
-    verifyAgain: async () => ({ tried: 3, accepted: 2, stillRefused: 1, causes: { wrong_secret: 1 } }),
+    verifyAgain: async () => {
+      await setTimeout(knobs.slowVerifyMs);
+      return { tried: 3, accepted: 2, stillRefused: 1, causes: { wrong_secret: 1 } };
+    },
     onDeadUpdate: async (update) => void dead.push(update),
   });
 
@@ -80,7 +87,14 @@ export async function createChatRoom(more: Partial<TelegramInDeps> = {}) {
   const telegram = () => room.sandbox.telegram;
   const lastId = (chatId: number) => telegram().messages(chatId).at(-1)?.messageId ?? 0;
 
-  return {
+  const settle = () =>
+    vi.waitFor(async () => {
+      expect_(telegram().world.queue.pending.length === 0);
+      const rows = await db.selectFrom('telegram_update').select('update_id').where('state', '=', 'pending').execute();
+      expect_(rows.length === 0);
+    }, WAITING);
+
+  return Object.assign(knobs, {
     room,
     db,
     dead,
@@ -110,19 +124,17 @@ export async function createChatRoom(more: Partial<TelegramInDeps> = {}) {
       );
     },
     /** Everything said and pressed so far has been handled. */
-    settle: () =>
-      vi.waitFor(async () => {
-        expect_(telegram().world.queue.pending.length === 0);
-        const rows = await db
-          .selectFrom('telegram_update')
-          .select('update_id')
-          .where('state', '=', 'pending')
-          .execute();
-        expect_(rows.length === 0);
-      }, WAITING),
+    settle,
+    /** An update that no person could send from the chat page; handled when this ends. */
+    deliver: async (content: object) => {
+      delivered += 1;
+      await storeUpdates(db, [{ update_id: delivered, ...content } as Update]);
+      wake('update');
+      await settle();
+    },
     audited: () =>
       db.selectFrom('audit').select(['actor', 'action', 'target', 'allowed']).orderBy('id', 'desc').execute(),
-  };
+  });
 }
 
 const WAITING = { timeout: 8_000, interval: 10 };
@@ -151,6 +163,7 @@ export async function textOf(press: Press): Promise<string> {
 }
 
 let seeded = 0;
+let delivered = 0;
 
 function createSeeds(db: Db, sandbox: () => Sandbox) {
   /** So many dead payments on a ticket of their own, each with one try that met a 503. */

@@ -19,7 +19,7 @@ export const tickets: Command = {
   },
 };
 
-export function renderTickets(open: TicketView[]): FormattedString {
+function renderTickets(open: TicketView[]): FormattedString {
   const shown = open.slice(0, SHOWN).map(ticketLine);
   const more = open.length > SHOWN ? [fmt`… and more. The gravest ${SHOWN} are shown.`] : [];
   const head = open.length === 1 ? '1 open ticket' : `${Math.min(open.length, SHOWN)} open tickets, the gravest first`;
