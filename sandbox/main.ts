@@ -81,8 +81,6 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   };
 }
 
-export type OutsideWorld = ReturnType<typeof createOutsideWorld>;
-
 function createOutsideWorld(options: SandboxOptions, url: string) {
   const now = options.now ?? Date.now;
   const token = options.botToken ?? DEFAULT_TOKEN;

@@ -33,7 +33,7 @@ function answerRead(product: Product, response: ServerResponse, collection: stri
   answerJson(response, 200, id === '' ? product.users() : { userId: id, features: product.featuresOf(id) });
 }
 
-export const stateOf = (product: Product) => ({
+const stateOf = (product: Product) => ({
   misbehaviours: product.misbehaviours.map(({ misbehaviour, remaining }) => ({
     ...misbehaviour,
     remaining: Number.isFinite(remaining) ? remaining : 'until it is told to work',

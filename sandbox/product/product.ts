@@ -3,7 +3,7 @@ import type { LiveFeed } from '../live-feed.ts';
 import { signStandardWebhook } from '../provider/signature.ts';
 
 /** A feature as the product was told of it. */
-export type HeldFeature = {
+type HeldFeature = {
   feature: string;
   active: boolean;
   since: string | null;
@@ -13,7 +13,7 @@ export type HeldFeature = {
 
 export type ProductState = { users: Record<string, HeldFeature[]> };
 
-export type ProductCall = {
+type ProductCall = {
   atMs: number;
   headers: Record<string, string>;
   body: string;
@@ -41,7 +41,7 @@ export type Misbehaviour = {
   | { kind: 'cut-after-store' }
 );
 
-export type ActiveMisbehaviour = { readonly misbehaviour: Misbehaviour; readonly remaining: number };
+type ActiveMisbehaviour = { readonly misbehaviour: Misbehaviour; readonly remaining: number };
 
 /** The product that payments unlock something in. */
 export type ProductControl = {
@@ -59,7 +59,7 @@ export type ProductControl = {
   waitForFeature(user: string, feature: string, active: boolean, timeoutMs?: number): Promise<HeldFeature>;
 };
 
-export type Activation = { userId: string } & HeldFeature;
+type Activation = { userId: string } & HeldFeature;
 
 /** What the product does with one call. */
 export type ProductAnswer =

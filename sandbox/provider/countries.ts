@@ -1,5 +1,5 @@
 /** One public address per country, for X-Forwarded-For: enough to see a map of failures, not a geo database. */
-export const ADDRESS_OF_COUNTRY: Record<string, string> = {
+const ADDRESS_OF_COUNTRY: Record<string, string> = {
   AT: '193.171.255.1',
   AU: '139.130.4.5',
   BE: '193.190.198.1',

@@ -54,7 +54,7 @@ export type Sending = {
 };
 
 /** One try to deliver one webhook. */
-export type Delivery = {
+type Delivery = {
   eventId: string;
   transaction: string;
   tryNumber: number;

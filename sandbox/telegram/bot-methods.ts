@@ -198,7 +198,7 @@ function toFullInfo(world: World, chat: StoredChat): ChatFullInfo {
 }
 
 /** A member as the API shows one; somebody who was never there has left. */
-export function memberOf(world: World, chat: StoredChat, userId: number): ChatMember {
+function memberOf(world: World, chat: StoredChat, userId: number): ChatMember {
   if (userId === world.bot.id) return botMemberOf(world, chat);
   if (!world.people[userId]) throw refusals.userNotFound();
   const user = toApiUser(getPerson(world, userId));

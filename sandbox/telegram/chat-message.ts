@@ -26,7 +26,7 @@ export type ChatMessage = {
   reactions: string[];
 };
 
-export type Button = { text: string; data?: string; url?: string };
+type Button = { text: string; data?: string; url?: string };
 
 const SERVICE_FIELDS = [
   'migrate_to_chat_id',

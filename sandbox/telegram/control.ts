@@ -110,6 +110,9 @@ export type TelegramControl = {
   deactivate(personId: number): void;
 };
 
+/** Long after any answer could be in time. */
+const QUERY_KEPT_MS = 600_000;
+
 const GROUP_ANONYMOUS_BOT: User = {
   id: 1087968824,
   is_bot: true,
@@ -160,6 +163,7 @@ export function createTelegramControl(api: BotApi): TelegramControl {
       announceChats(telegram);
     },
     startPrivate: (personId, payload = '') => {
+      if (!/^[\w-]{0,64}$/.test(payload)) throw new Error(`no deep link carries "${payload}"`);
       const chat = privateChatOf(world, getPerson(world, personId));
       if (chat.blocked) setBlocked(telegram, chat, false);
       chat.started = true;
@@ -317,6 +321,7 @@ function press(
   const stored = getMessage(chat, messageId);
   const data = findButtonData(stored, button, isStale);
   if (data === undefined) throw new Error(`message ${messageId} has no button "${button}": ${describe(stored)}`);
+  forgetOldQueries(telegram);
   const id = String(4_000_000_000_000_000 + world.nextCallbackQuery++);
   world.callbackQueries[id] = { id, fromId: from.id, chatId: chat.id, askedAtMs: telegram.now(), answered: false };
   const answer = awaitAnswer(telegram, id);
@@ -324,6 +329,12 @@ function press(
     callback_query: { id, from, message: stored.message, chat_instance: `-${Math.abs(chat.id)}`, data },
   });
   return { queryId: id, answer };
+}
+
+function forgetOldQueries({ world, now }: Telegram): void {
+  for (const { id, askedAtMs } of Object.values(world.callbackQueries)) {
+    if (askedAtMs < now() - QUERY_KEPT_MS) delete world.callbackQueries[id];
+  }
 }
 
 function findButtonData(stored: StoredMessage, wanted: string, isStale: boolean): string | undefined {

@@ -12,7 +12,7 @@ export type FloodBudgets = {
   overallPerSecond: number | null;
 };
 
-export const DEFAULT_BUDGETS: FloodBudgets = {
+const DEFAULT_BUDGETS: FloodBudgets = {
   groupSendsPerMinute: 20,
   groupEditsPerMinute: 20,
   privateBurst: 5,

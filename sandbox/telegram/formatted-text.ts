@@ -1,13 +1,14 @@
 import type { MessageEntity } from '@grammyjs/types';
 import { parseHtml } from './html-text.ts';
+import { whyLinkIsWrong } from './link.ts';
 import { parseMarkdown, parseMarkdownV2 } from './markdown-text.ts';
 import { isRecord } from './parameters.ts';
 import { refusals } from './refusal.ts';
 
 export type FormattedText = { text: string; entities: MessageEntity[] };
 
-export const TEXT_LENGTH_MAX = 4096;
-export const CAPTION_LENGTH_MAX = 1024;
+const TEXT_LENGTH_MAX = 4096;
+const CAPTION_LENGTH_MAX = 1024;
 const RAW_TEXT_BYTES_MAX = 32_768;
 
 /**
@@ -34,7 +35,7 @@ export function formatPlain(text: string): FormattedText {
   return { text, entities: findEntities(text, []) };
 }
 
-export function lengthOf(text: string): number {
+function lengthOf(text: string): number {
   return [...text].length;
 }
 
@@ -85,8 +86,10 @@ function trimText({ text, entities }: FormattedText): FormattedText {
   const start = text.length - text.trimStart().length;
   const trimmed = text.trim();
   const moved = entities.map((entity) => clipEntity(entity, start, trimmed.length));
-  return { text: trimmed, entities: moved.filter((entity) => entity.length > 0) };
+  return { text: trimmed, entities: moved.filter((entity) => entity.length > 0 && !isWrongLink(entity)) };
 }
+
+const isWrongLink = (entity: MessageEntity) => entity.type === 'text_link' && whyLinkIsWrong(entity.url) !== undefined;
 
 function clipEntity(entity: MessageEntity, cutAtStart: number, textLength: number): MessageEntity {
   const from = Math.max(0, entity.offset - cutAtStart);
@@ -95,7 +98,7 @@ function clipEntity(entity: MessageEntity, cutAtStart: number, textLength: numbe
 }
 
 const AUTOMATIC: { type: 'bot_command' | 'url' | 'email' | 'mention' | 'hashtag'; pattern: RegExp }[] = [
-  { type: 'url', pattern: /https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]]/g },
+  { type: 'url', pattern: /https?:\/\/[^\s<>"'/]*\.[^\s<>"']*[^\s<>"'.,;:!?)\]]/g },
   { type: 'email', pattern: /(?<![\w.])[\w.+-]+@[\w-]+(\.[\w-]+)+/g },
   { type: 'bot_command', pattern: /(?<![\w/@])\/[A-Za-z0-9_]{1,32}(@[A-Za-z0-9_]{3,32})?(?![\w/])/g },
   { type: 'mention', pattern: /(?<![\w@])@[A-Za-z][A-Za-z0-9_]{3,31}/g },

@@ -1,4 +1,5 @@
 import type { InlineKeyboardButton, InlineKeyboardMarkup } from '@grammyjs/types';
+import { whyLinkIsWrong } from './link.ts';
 import { isRecord } from './parameters.ts';
 import { refusals } from './refusal.ts';
 
@@ -52,10 +53,7 @@ function checkData(data: string): void {
   if (sizeBytes > CALLBACK_DATA_BYTES_MAX) throw refusals.buttonDataInvalid();
 }
 
-/** Telegram refuses a link to a host without a dot, so a button to http://localhost works nowhere. */
 function checkUrl(url: string): void {
-  if (url.startsWith('tg://') || url.startsWith('ton://')) return;
-  const host = /^(?:https?:\/\/)?([^/?#:]*)/i.exec(url)?.[1] ?? '';
-  if (host === '') throw refusals.buttonUrlInvalid(url, 'URL host is empty');
-  if (!host.includes('.') && !url.includes('[')) throw refusals.buttonUrlInvalid(url, 'Wrong HTTP URL');
+  const why = whyLinkIsWrong(url);
+  if (why) throw refusals.buttonUrlInvalid(url, why);
 }

@@ -14,7 +14,7 @@ const methods = {
 } satisfies Methods;
 
 export type MethodName = keyof typeof methods;
-export const METHOD_NAMES = Object.keys(methods) as MethodName[];
+const METHOD_NAMES = Object.keys(methods) as MethodName[];
 
 const byLowerCase = new Map(METHOD_NAMES.map((name) => [name.toLowerCase(), name]));
 

@@ -32,7 +32,7 @@ export type RequestLog = {
   clear(): void;
 };
 
-const RECORDS_MAX = 50_000;
+const RECORDS_MAX = 20_000;
 
 export function createRequestLog(now: () => number): RequestLog {
   const requests: RequestRecord[] = [];

@@ -67,7 +67,7 @@ export const asText = ({ text, entities }: FormattedText): MessageContent => ({
   ...(entities.length > 0 ? { entities } : {}),
 });
 
-export const asCaption = ({ text, entities }: FormattedText): MessageContent => ({
+const asCaption = ({ text, entities }: FormattedText): MessageContent => ({
   ...(text === '' ? {} : { caption: text }),
   ...(entities.length > 0 ? { caption_entities: entities } : {}),
 });

@@ -38,7 +38,7 @@ export type Telegram = {
 export type Call = { telegram: Telegram; parameters: Parameters; gone: AbortSignal };
 type Results = { [M in keyof ApiMethods<never>]: ReturnType<ApiMethods<never>[M]> };
 /** A Bot API method, whose result is what @grammyjs/types says it is. */
-export type Method<M extends keyof Results> = (call: Call) => Results[M] | Promise<Results[M]>;
+type Method<M extends keyof Results> = (call: Call) => Results[M] | Promise<Results[M]>;
 export type Methods = { [M in keyof Results]?: Method<M> };
 
 export const unixSeconds = (telegram: Telegram) => Math.floor(telegram.now() / 1000);

@@ -10,8 +10,8 @@ const CALLBACK_QUERY_MS = 150_000;
 const TIMEOUT_SECONDS_MAX = 50;
 const NOT_BY_DEFAULT: UpdateKind[] = ['chat_member', 'message_reaction', 'message_reaction_count'];
 
-export type UpdateContent = Omit<Update, 'update_id'>;
-export type Poll = {
+type UpdateContent = Omit<Update, 'update_id'>;
+type Poll = {
   offset: number;
   limit: number;
   timeoutSeconds: number;

@@ -63,13 +63,13 @@ export type StoredMessage = {
 export type Topic = { threadId: number; name: string; iconColor: number; closed: boolean; deleted: boolean };
 export type UpdateKind = Exclude<keyof Update, 'update_id'>;
 export type PendingUpdate = { update: Update; expiresAtMs: number };
-export type StoredWebhook = {
+type StoredWebhook = {
   url: string;
   secretToken?: string;
   maxConnections: number;
   lastError?: { atMs: number; message: string };
 };
-export type StoredCallbackQuery = { id: string; fromId: number; chatId: number; askedAtMs: number; answered: boolean };
+type StoredCallbackQuery = { id: string; fromId: number; chatId: number; askedAtMs: number; answered: boolean };
 export type StoredFile = { id: string; name: string; mimeType: string; bytesBase64: string; sizeBytes: number };
 
 export const ENGINEERING_CHAT_ID = -1001000000001;

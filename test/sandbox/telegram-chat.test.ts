@@ -128,6 +128,14 @@ describe('cards', () => {
     ]);
   });
 
+  test('a link to a host without a dot stays plain text, a proper one becomes a link', async () => {
+    const link = (url: string) => api.sendMessage(GROUP, `<a href="${url}">the dashboard</a>`, { parse_mode: 'HTML' });
+    expect((await link('http://localhost:3000/x')).entities).toBeUndefined();
+    expect((await link('http://127.0.0.1:3000/x')).entities).toMatchObject([
+      { type: 'text_link', offset: 0, length: 13 },
+    ]);
+  });
+
   test('spaces at the ends are cut and entities move along', async () => {
     const sent = await api.sendMessage(GROUP, '  <b>x</b>  ', { parse_mode: 'HTML' });
     expect(sent).toMatchObject({ text: 'x', entities: [{ type: 'bold', offset: 0, length: 1 }] });
@@ -200,6 +208,13 @@ describe('who hears what', () => {
     sandbox.telegram.sayAs(GROUP, GROUP, '/retry');
     const [update] = await api.getUpdates();
     expect(update?.message).toMatchObject({ from: { username: 'GroupAnonymousBot' }, sender_chat: { id: GROUP } });
+  });
+
+  test('a deep link carries 64 characters of its alphabet and nothing else', async () => {
+    sandbox.telegram.startPrivate(ANN, 'A-z_0'.padEnd(64, '9'));
+    expect(await heard()).toEqual([`/start ${'A-z_0'.padEnd(64, '9')}`]);
+    expect(() => sandbox.telegram.startPrivate(ANN, 'x'.repeat(65))).toThrow('no deep link carries');
+    expect(() => sandbox.telegram.startPrivate(ANN, 'tx.1')).toThrow('no deep link carries');
   });
 
   test('nobody speaks where they are not, and Cara not before Start', () => {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export type SinkRequest = { headers: Record<string, string>; body: Buffer; text: string };
+type SinkRequest = { headers: Record<string, string>; body: Buffer; text: string };
 
 /** An HTTP server that keeps what it is sent and answers with the statuses it is given, then with 200. */
 export type WebhookSink = { url: string; received: SinkRequest[]; answers: number[]; close(): Promise<void> };
