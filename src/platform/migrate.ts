@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 
-const MIGRATIONS_DIR = new URL('../../migrations/', import.meta.url).pathname;
+const MIGRATIONS_DIR = fileURLToPath(new URL('../../migrations/', import.meta.url));
 /** Any number of replicas may start at once; the one that holds this transaction-level lock migrates, the others wait. */
 const MIGRATION_LOCK = 4_217_001;
 
@@ -12,6 +13,7 @@ export async function migrate(url: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   await client.connect();
   try {
+    await refuseOldServer(client);
     const applied: string[] = [];
     for (const name of await listMigrations()) {
       if (await applyOnce(client, name)) applied.push(name);
@@ -20,6 +22,18 @@ export async function migrate(url: string): Promise<string[]> {
   } finally {
     await client.end();
   }
+}
+
+/** The oldest that the migrations and statements are written for; it says what is missing before a syntax error does. */
+const SERVER_VERSION_MIN = 15;
+
+async function refuseOldServer(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ version: number }>(
+    `select current_setting('server_version_num')::int / 10000 as version`,
+  );
+  const { version } = rows[0]!;
+  if (version < SERVER_VERSION_MIN)
+    throw new Error(`the database is PostgreSQL ${version}; DATABASE_URL must lead to ${SERVER_VERSION_MIN} or newer`);
 }
 
 async function listMigrations(): Promise<string[]> {
