@@ -153,6 +153,13 @@ create table fact (
 create index fact_of_user on fact (user_id) where user_id is not null;
 create index fact_without_user on fact (provider, subject) where user_id is null;
 
+-- Two tellings of one paid period: the earliest beginning and the latest end that either of them names.
+create function merge_periods(a jsonb, b jsonb) returns jsonb language sql immutable as $$
+  select nullif(jsonb_strip_nulls(jsonb_build_object(
+    'periodStart', least(a ->> 'periodStart', b ->> 'periodStart'),
+    'periodEnd', greatest(a ->> 'periodEnd', b ->> 'periodEnd'))), '{}'::jsonb)
+$$;
+
 -- A row is a user, to be locked while the user's facts are folded; `sending_until` is held by whoever tells the product.
 create table customer (
   user_id text primary key,

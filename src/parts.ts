@@ -1,125 +1,203 @@
+import type { FastifyInstance } from 'fastify';
 import { registerApi } from './api/routes.ts';
 import { createWorker } from './delivery/worker.ts';
 import { openOperationalTicket } from './escalation/open-ticket.ts';
-import { createEventWriter } from './intake/event-writer.ts';
+import { createEventWriter, type EventWriter } from './intake/event-writer.ts';
 import { readKeptWebhook } from './intake/read-webhook.ts';
 import { createRefusalBook } from './intake/refusals.ts';
 import { verifyAgain } from './intake/verify-again.ts';
 import { registerWebhookRoute } from './intake/webhook-route.ts';
+import { listJobs } from './jobs.ts';
+import { createPartitions } from './ledger/partition-store.ts';
+import { seedPeople } from './people/person-store.ts';
 import { readBacklog } from './platform/backlog-query.ts';
-import { createClock } from './platform/clock.ts';
-import { createDb, createPool } from './platform/database.ts';
+import { createClock, type SynchronisedClock } from './platform/clock.ts';
+import { createDb, createPool, type Db } from './platform/database.ts';
 import { createGeo } from './platform/geo.ts';
-import { createHealth, registerHealthRoutes } from './platform/health.ts';
+import { createHealth, type Health, registerHealthRoutes } from './platform/health.ts';
 import { createHttpServer } from './platform/http-server.ts';
-import { createLog } from './platform/log.ts';
+import { createLog, type Logger } from './platform/log.ts';
 import { every } from './platform/loop.ts';
-import { createMetrics } from './platform/metrics.ts';
+import { createMetrics, type Metrics } from './platform/metrics.ts';
 import { migrate } from './platform/migrate.ts';
-import { createWake } from './platform/wake.ts';
+import { createWake, type Wake } from './platform/wake.ts';
+import { startSchedule } from './schedule.ts';
 import type { WholeConfig } from './stand-ins.ts';
+import { createTelegramApi } from './telegram/api-client.ts';
+import { createTelegramIn } from './telegram/bot.ts';
+import { startSender } from './telegram/sender.ts';
 
 export type Service = { url: string; stop: () => Promise<void> };
 
-void [openOperationalTicket, verifyAgain];
+/** What every part stands on, and the list of what is to be stopped, last things first. */
+type Ground = {
+  config: WholeConfig;
+  replicaId: string;
+  log: Logger;
+  db: Db;
+  clock: SynchronisedClock;
+  metrics: Metrics;
+  health: Health;
+  wake: Wake;
+  app: FastifyInstance;
+  onStop: (stop: () => unknown) => void;
+};
 
-/** Nothing a provider waits for may hang longer than it does: a statement of intake fails after this, and answers 503. */
+/** A statement of intake that takes longer than this fails, so that its webhook is answered with 503 within three seconds. */
 const INTAKE_STATEMENT_MS = 2_300;
 const INTAKE_CONNECTIONS = 4;
+/** What may wait for its commit before new webhooks are sent away at once. */
 const QUEUE = { maxQueuedItems: 10_000, maxQueuedBytes: 64 * 1024 * 1024 };
+/** How long the facts of a payment wait for their user before that becomes a ticket. */
 const USER_WAIT_MS = 10 * 60_000;
 const CLOCK_MS = 60_000;
+const PARTITIONS_AHEAD_MONTHS = 3;
 
 /** Builds the parts in the order in which a webhook meets them, and stops them in reverse. */
 export async function startParts(config: WholeConfig, replicaId: string): Promise<Service> {
   const stops: (() => unknown)[] = [];
-  const runs = (part: WholeConfig['parts'][number]) => config.parts.includes(part);
+  const stop = async () => {
+    for (const end of stops.splice(0).reverse()) await end();
+  };
+  try {
+    const ground = await layGround(config, replicaId, (end) => stops.push(end));
+    const runs = (part: WholeConfig['parts'][number]) => config.parts.includes(part);
+    const writer = openWriter(ground);
+    if (runs('intake')) await openIntake(ground, writer);
+    if (runs('worker')) startWorker(ground);
+    if (runs('telegram') && config.telegram) await startTelegram(ground, config.telegram, writer);
+    if (runs('api')) registerApi(ground.app, { ...ground, apiToken: config.apiToken, plans: config.plans });
+    if (runs('schedule')) startTimedJobs(ground);
+    return { url: await listen(ground), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function layGround(config: WholeConfig, replicaId: string, onStop: Ground['onStop']): Promise<Ground> {
   const log = createLog({ level: config.logLevel, readable: !config.production && process.stdout.isTTY });
   for (const warning of config.warnings) log.warn(warning);
-
   await migrate(config.databaseUrl);
   const pool = createPool(config.databaseUrl, { max: config.databasePoolSize, name: 'breakwater' });
   const db = createDb(pool);
-  stops.push(() => db.destroy());
-  const clock = createClock();
-  await clock.synchronise(db);
-  stops.push(
-    every(
-      CLOCK_MS,
-      () => clock.synchronise(db),
-      (error) => log.warn({ err: error }, 'the clock was not synchronised'),
-    ),
-  );
+  onStop(() => db.destroy());
+  const clock = await startClock(db, log, onStop);
   const metrics = createMetrics({ readBacklog: () => readBacklog(db) });
   const health = createHealth({ db, replica: { id: replicaId, roles: config.parts.join(',') } });
   const wake = await createWake({ pool, listenUrl: config.databaseUrl, log });
-  stops.push(() => wake.close());
+  onStop(() => wake.close());
   const app = createHttpServer({ trustProxy: config.trustProxy, log });
+  return { config, replicaId, log, db, clock, metrics, health, wake, app, onStop };
+}
 
-  if (runs('intake')) {
-    const intakePool = createPool(config.databaseUrl, {
-      max: INTAKE_CONNECTIONS,
-      name: 'breakwater-intake',
-      statementTimeoutMs: INTAKE_STATEMENT_MS,
-    });
-    const intakeDb = createDb(intakePool);
-    stops.push(() => intakeDb.destroy());
-    const writer = createEventWriter({ pool: intakePool, db: intakeDb, log }, QUEUE);
-    const refusals = createRefusalBook({
-      db: intakeDb,
-      secretKeys: config.secretKeys,
-      providers: config.providers,
-      onTicket: () => wake('card'),
-    });
-    await pool.query('select create_payload_partitions(3)');
-    registerWebhookRoute(app, {
-      providers: config.providers,
-      writer,
-      refusals,
-      clock,
-      geo: createGeo(),
-      wake,
-      log,
-      metrics,
-    });
-  }
+async function startClock(db: Db, log: Logger, onStop: Ground['onStop']): Promise<SynchronisedClock> {
+  const clock = createClock();
+  await clock.synchronise(db);
+  const onError = (error: unknown) => log.warn({ err: error }, 'the clock was not synchronised');
+  onStop(every(CLOCK_MS, () => clock.synchronise(db), onError));
+  return clock;
+}
 
-  if (runs('worker')) {
-    const worker = createWorker({
-      db,
-      clock,
-      random: Math.random,
-      plans: config.plans,
-      schedule: { baseMs: config.retryBaseMs, capMs: config.retryCapMs, maxTries: config.retryMaxTries },
-      userWaitMs: USER_WAIT_MS,
-      readAgain: (event) => readKeptWebhook(db, config.providers, event),
-      activation: config.activationUrl
-        ? {
-            url: config.activationUrl,
-            secret: config.activationSecret,
-            timeoutMs: config.activationTimeoutMs,
-            concurrency: config.activationConcurrency,
-          }
-        : null,
-      leaseMs: config.leaseMs,
-      wake,
-      log,
-      metrics,
-    });
-    worker.start();
-    stops.push(worker.stop);
-  }
+/** Its own connections: a webhook never waits behind the work of another part. */
+function openWriter({ config, log, onStop }: Ground): EventWriter & { db: Db } {
+  const limits = { max: INTAKE_CONNECTIONS, name: 'breakwater-intake', statementTimeoutMs: INTAKE_STATEMENT_MS };
+  const pool = createPool(config.databaseUrl, limits);
+  const db = createDb(pool);
+  onStop(() => db.destroy());
+  return { ...createEventWriter({ pool, db, log }, QUEUE), db };
+}
 
-  if (runs('api')) registerApi(app, { db, clock, apiToken: config.apiToken, plans: config.plans });
+async function openIntake(ground: Ground, writer: EventWriter & { db: Db }): Promise<void> {
+  const { config, wake, onStop } = ground;
+  const { providers, secretKeys } = config;
+  await createPartitions(ground.db, PARTITIONS_AHEAD_MONTHS);
+  const refusals = createRefusalBook({ db: writer.db, secretKeys, providers, onTicket: () => wake('card') });
+  onStop(async () => {
+    await writer.drain();
+    await refusals.drain();
+  });
+  registerWebhookRoute(ground.app, { ...ground, providers, writer, refusals, geo: createGeo() });
+}
 
+function startWorker(ground: Ground): void {
+  const { config, db } = ground;
+  const worker = createWorker({
+    ...ground,
+    random: Math.random,
+    plans: config.plans,
+    schedule: { baseMs: config.retryBaseMs, capMs: config.retryCapMs, maxTries: config.retryMaxTries },
+    userWaitMs: USER_WAIT_MS,
+    readAgain: (event) => readKeptWebhook(db, config.providers, event),
+    activation: activationOf(config),
+    leaseMs: config.leaseMs,
+  });
+  worker.start();
+  ground.onStop(worker.stop);
+}
+
+function activationOf(config: WholeConfig) {
+  const { activationUrl: url, activationSecret: secret } = config;
+  const limits = { timeoutMs: config.activationTimeoutMs, concurrency: config.activationConcurrency };
+  return url === null ? null : { url, secret, ...limits };
+}
+
+async function startTelegram(
+  ground: Ground,
+  bot: NonNullable<WholeConfig['telegram']>,
+  writer: EventWriter,
+): Promise<void> {
+  const { config, db, log, wake, replicaId } = ground;
+  await seedPeople(db, config);
+  const incoming = createTelegramIn({
+    ...ground,
+    ...bot,
+    publicUrl: config.publicUrl,
+    webhookSecret: config.telegramWebhookSecret,
+    plans: config.plans,
+    tellsProduct: config.activationUrl !== null,
+    verifyAgain: (request) => verifyAgain({ ...config, db, writer }, request),
+    onDeadUpdate: async (dead) => {
+      const text = `update ${dead.updateId} (${dead.kind}) failed five times: ${dead.error}`;
+      const finding = {
+        stage: 'telegram',
+        source: 'telegram',
+        errorFamily: `update: ${dead.kind}`,
+        severity: 'P4',
+        text,
+      } as const;
+      await openOperationalTicket(db, finding);
+      wake('card');
+    },
+  });
+  incoming.registerWebhook(ground.app);
+  incoming.start();
+  ground.onStop(incoming.stop);
+  ground.health.watchPart('telegram', () => describeState(incoming.state()));
+  const sender = startSender({
+    ...ground,
+    api: createTelegramApi({ ...bot, metrics: ground.metrics }),
+    configuredChatId: bot.engineeringChatId,
+    threadId: config.engineeringTopics.tickets,
+    holder: replicaId,
+  });
+  ground.onStop(sender.stop);
+  log.info({ chat: bot.engineeringChatId }, 'telegram is on');
+}
+
+function describeState({ state, detail }: { state: string; detail: string | null }): string {
+  return detail === null ? state : `${state}: ${detail}`;
+}
+
+function startTimedJobs(ground: Ground): void {
+  const { db, wake, log, replicaId } = ground;
+  const schedule = startSchedule({ db, log, holder: replicaId, jobs: listJobs({ db, onTicket: () => wake('card') }) });
+  ground.onStop(schedule.stop);
+}
+
+async function listen({ config, app, health, metrics, onStop }: Ground): Promise<string> {
   registerHealthRoutes(app, health);
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
-  const url = await app.listen({ port: config.port, host: config.host });
-  stops.push(() => app.close());
-  return {
-    url,
-    stop: async () => {
-      for (const stop of stops.reverse()) await stop();
-    },
-  };
+  onStop(() => app.close());
+  return app.listen({ port: config.port, host: config.host });
 }

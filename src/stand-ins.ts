@@ -45,7 +45,7 @@ export async function standIn(config: Config, loadSandbox: () => Promise<Sandbox
       config: whole,
       stop,
       stopFirst: (end) => stops.push(end),
-      describe: (url) => describe(config, whole, sandbox, url),
+      describe: (url) => describe(config, sandbox, url),
     };
   } catch (error) {
     await stop();
@@ -113,7 +113,7 @@ function realTelegram(config: Config): WholeConfig['telegram'] {
   return { token: config.botToken, apiRoot: config.telegramApiRoot, engineeringChatId: config.engineeringChatId };
 }
 
-function describe(config: Config, whole: WholeConfig, sandbox: Sandbox | null, url: string): string {
+function describe(config: Config, sandbox: Sandbox | null, url: string): string {
   const lines = ['', `  Breakwater    ${url}`];
   if (sandbox)
     lines.push(`  Chat page     ${sandbox.url}   (a Telegram, a provider and a product of this machine's own)`);

@@ -17,7 +17,7 @@ import {
   upsertPayments,
   upsertSubscriptions,
 } from './fact-store.ts';
-import { type Fact, type FactDetail, type Feature, foldFeatures } from './fold.ts';
+import { type FactDetail, type Feature, foldFeatures } from './fold.ts';
 import type { Plans } from './plans.ts';
 
 type Trx = Transaction<Schema>;
@@ -165,9 +165,7 @@ function draftSubscriptions(
 /** Answers the events whose payment is known with another amount: that must alarm, and overwrites nothing. */
 async function keepFacts(trx: Trx, events: FactSource[], links: Links): Promise<Set<FactSource>> {
   const drafts = events.flatMap((event) => event.facts.map((fact) => ({ event, fact: toFact(event, fact, links) })));
-  const firsts = new Map(drafts.map(({ fact }) => [factKey(fact), fact] as const).reverse());
-  const inserted = new Set((await insertFacts(trx, [...firsts.values()])).map(factKey));
-  const repeated = drafts.filter(({ fact }) => !inserted.has(factKey(fact)) || firsts.get(factKey(fact)) !== fact);
+  const repeated = await insertInRounds(trx, drafts);
   if (repeated.length === 0) return new Set();
   const known = new Map(
     (
@@ -178,6 +176,26 @@ async function keepFacts(trx: Trx, events: FactSource[], links: Links): Promise<
     ).map((fact) => [factKey(fact), fact]),
   );
   return new Set(repeated.filter(({ fact }) => contradicts(fact, known.get(factKey(fact)))).map(({ event }) => event));
+}
+
+type EventFact = { event: FactSource; fact: NewFact };
+
+/** One statement can touch a key once, so further tellings of it wait for the next round. Answers those that were not the first. */
+async function insertInRounds(trx: Trx, drafts: EventFact[]): Promise<EventFact[]> {
+  if (drafts.length === 0) return [];
+  const firsts = new Map([...drafts].reverse().map((draft) => [factKey(draft.fact), draft]));
+  const round = [...firsts.values()];
+  const isNew = new Set(
+    (
+      await insertFacts(
+        trx,
+        round.map(({ fact }) => fact),
+      )
+    ).map(factKey),
+  );
+  const known = round.filter(({ fact }) => !isNew.has(factKey(fact)));
+  const rest = drafts.filter((draft) => firsts.get(factKey(draft.fact)) !== draft);
+  return [...known, ...(await insertInRounds(trx, rest))];
 }
 
 function contradicts(
@@ -216,8 +234,7 @@ function toFact(event: FactSource, draft: FactDraft, links: Links): NewFact {
 function detailOf(draft: FactDraft): FactDetail | null {
   switch (draft.type) {
     case 'paid':
-      if (draft.periodEnd === null && draft.periodStart === null) return null;
-      return { periodStart: toText(draft.periodStart), periodEnd: toText(draft.periodEnd) };
+      return periodOf(draft);
     case 'refunded':
       return draft.cumulative ? { cumulative: true } : null;
     case 'canceled':
@@ -227,6 +244,15 @@ function detailOf(draft: FactDraft): FactDetail | null {
   }
 }
 
+function periodOf(draft: FactDraft & { type: 'paid' }): FactDetail | null {
+  const { periodStart, periodEnd } = draft;
+  if (periodStart === null && periodEnd === null) return null;
+  return {
+    ...(periodStart === null ? {} : { periodStart: toText(periodStart) }),
+    ...(periodEnd === null ? {} : { periodEnd: toText(periodEnd) }),
+  };
+}
+
 function toText(time: Date | string | null): string | null {
   return time === null ? null : new Date(time).toISOString();
 }
@@ -234,20 +260,33 @@ function toText(time: Date | string | null): string | null {
 async function foldUsers(trx: Trx, userIds: string[], plans: Plans): Promise<void> {
   await lockCustomers(trx, userIds);
   const facts = await listFactsOfUsers(trx, userIds);
-  const before = new Map((await listEntitlements(trx, userIds)).map((one) => [keyOf(one.userId, one.feature), one]));
-  const changed = userIds.flatMap((userId) => changedFeatures(userId, facts.get(userId) ?? [], before, plans));
+  const before = groupByUser(await listEntitlements(trx, userIds));
+  const changed = userIds.flatMap((userId) =>
+    changesOf(userId, foldFeatures(facts.get(userId) ?? [], plans), before.get(userId) ?? []),
+  );
   await writeEntitlements(trx, changed);
 }
 
-function changedFeatures(
-  userId: string,
-  facts: Fact[],
-  before: Map<string, Entitlement>,
-  plans: Plans,
-): ChangedEntitlement[] {
-  return foldFeatures(facts, plans)
-    .filter((feature) => differs(feature, before.get(keyOf(userId, feature.feature))))
+function groupByUser(entitlements: Entitlement[]): Map<string, Entitlement[]> {
+  const groups = new Map<string, Entitlement[]>();
+  for (const one of entitlements) groups.set(one.userId, [...(groups.get(one.userId) ?? []), one]);
+  return groups;
+}
+
+/** What the fold says now and the rows do not; a feature that nothing explains any more (its plan was told later) is taken back. */
+function changesOf(userId: string, features: Feature[], before: Entitlement[]): ChangedEntitlement[] {
+  const changed = features
+    .filter((feature) =>
+      differs(
+        feature,
+        before.find((one) => one.feature === feature.feature),
+      ),
+    )
     .map(({ feature, since, until, revoked }) => ({ userId, feature, since, until, revoked }));
+  const unexplained = before
+    .filter((one) => !one.revoked && !features.some((feature) => feature.feature === one.feature))
+    .map(({ feature, since, until }) => ({ userId, feature, since, until, revoked: true }));
+  return [...changed, ...unexplained];
 }
 
 function differs(feature: Feature, before: Entitlement | undefined): boolean {

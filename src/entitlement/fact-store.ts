@@ -84,10 +84,14 @@ export type NewFact = {
 
 export type FactKey = { provider: string; subject: string; effect: string };
 
-/** Inserts what is new and answers those keys: a payment takes an effect once, for ever. */
+/**
+ * A payment takes an effect once, for ever; but several events may tell of one capture, each a part of it (its period, its plan,
+ * its subscription). What they tell is merged so that their order does not matter: the earliest time, the latest end that
+ * anybody named, whatever was not known before. An event that names another amount changes nothing. Answers the keys that are new.
+ */
 export async function insertFacts(trx: Trx, facts: NewFact[]): Promise<FactKey[]> {
   if (facts.length === 0) return [];
-  const { rows } = await sql<FactKey>`
+  const { rows } = await sql<FactKey & { isNew: boolean }>`
     insert into fact (provider, subject, effect, type, event_id, transaction_id, subscription_id, user_id, amount_minor, currency,
       plan, at, received_at, detail)
     select provider, subject, effect, type, "eventId", "transactionId", "subscriptionId", "userId", "amountMinor", currency, plan,
@@ -96,9 +100,20 @@ export async function insertFacts(trx: Trx, facts: NewFact[]): Promise<FactKey[]
       "transactionId" text, "subscriptionId" text, "userId" text, "amountMinor" bigint, currency text, plan text,
       at timestamptz, "receivedAt" timestamptz, detail jsonb)
     order by provider, subject, effect
-    on conflict (provider, subject, effect) do nothing
-    returning provider, subject, effect`.execute(trx);
-  return rows;
+    on conflict (provider, subject, effect) do update set
+      at = least(fact.at, excluded.at),
+      subscription_id = least(fact.subscription_id, excluded.subscription_id),
+      plan = least(fact.plan, excluded.plan),
+      amount_minor = coalesce(fact.amount_minor, excluded.amount_minor),
+      currency = coalesce(fact.currency, excluded.currency),
+      detail = case when fact.type = 'paid' then merge_periods(fact.detail, excluded.detail) else fact.detail end
+    where (fact.amount_minor = excluded.amount_minor or fact.amount_minor is null or excluded.amount_minor is null)
+      and (least(fact.at, excluded.at), least(fact.subscription_id, excluded.subscription_id), least(fact.plan, excluded.plan),
+           coalesce(fact.amount_minor, excluded.amount_minor),
+           case when fact.type = 'paid' then merge_periods(fact.detail, excluded.detail) else fact.detail end)
+        is distinct from (fact.at, fact.subscription_id, fact.plan, fact.amount_minor, fact.detail)
+    returning provider, subject, effect, (xmax = 0) as "isNew"`.execute(trx);
+  return rows.filter((row) => row.isNew);
 }
 
 export type KnownFact = FactKey & { eventId: number; amountMinor: number | null; currency: string | null };

@@ -130,8 +130,9 @@ function earliestCancellation(paid: Fact, facts: Fact[]): { until: number; fact:
 
 function concerns(cancellation: Fact, paid: Fact): boolean {
   if (cancellation.provider !== paid.provider) return false;
-  if (cancellation.subscriptionId !== null) return cancellation.subscriptionId === paid.subscriptionId;
-  return cancellation.transactionId !== null && cancellation.transactionId === paid.transactionId;
+  const ofSubscription = cancellation.subscriptionId !== null && cancellation.subscriptionId === paid.subscriptionId;
+  const ofTransaction = cancellation.transactionId !== null && cancellation.transactionId === paid.transactionId;
+  return ofSubscription || ofTransaction;
 }
 
 /** An override's grant, and what later takes it back, are told apart by their subject. */

@@ -85,8 +85,13 @@ export async function readKeptWebhook(
   const ids = { signedId: kept.headers?.[SIGNED_ID] ?? null, unsignedId: kept.headers?.[UNSIGNED_ID] ?? null };
   const reading = readBytes(provider, kept.body, kept.contentEncoding, kept.headers ?? {}, ids);
   if (reading.outcome === 'malformed') return reading;
-  const [first] = reading.events;
-  return first ? { outcome: 'event', event: first } : { outcome: 'malformed', message: 'there is no event in it' };
+  const [first, ...others] = reading.events;
+  if (first && others.length === 0) return { outcome: 'event', event: first };
+  // One row cannot become several; none of them may be lost without a word.
+  return {
+    outcome: 'malformed',
+    message: `${reading.events.length} events are in it: have the provider send it again`,
+  };
 }
 
 type Payload = { body: Buffer; contentEncoding: string | null; headers: Record<string, string> | null };

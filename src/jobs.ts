@@ -1,0 +1,49 @@
+import { openOperationalTicket } from './escalation/open-ticket.ts';
+import { emptyOldRefusals } from './intake/refusal-store.ts';
+import { checkConservation } from './ledger/conservation-query.ts';
+import { countPartitionsAhead, createPartitions } from './ledger/partition-store.ts';
+import type { Db } from './platform/database.ts';
+import type { Job } from './schedule.ts';
+import { purgeInbox } from './telegram/inbox-store.ts';
+
+type Deps = { db: Db; onTicket: () => void };
+
+/** The cron table: name, when (UTC), what it does once. A run that finds something wrong opens a ticket. */
+export function listJobs(deps: Deps): Job[] {
+  const { db } = deps;
+  return [
+    { name: 'conservation', expression: '7 * * * *', runOnce: () => auditConservation(deps) },
+    { name: 'partitions', expression: '3 */6 * * *', runOnce: () => lookAfterPartitions(deps) },
+    { name: 'refused-bytes', expression: '17 * * * *', runOnce: async () => ({ emptied: await emptyOldRefusals(db) }) },
+    { name: 'inbox', expression: '27 * * * *', runOnce: async () => ({ purged: await purgeInbox(db) }) },
+  ];
+}
+
+/** Promise 4, checked: what the counters say against the rows themselves. */
+async function auditConservation({ db, onTicket }: Deps): Promise<object> {
+  const { balanced, differences, checked } = await checkConservation(db);
+  if (!balanced) {
+    const text = differences
+      .map(({ what, counted, found }) => `${what}: ${counted} counted, ${found} there`)
+      .join('; ');
+    const finding = { stage: 'ledger', source: 'ledger', errorFamily: 'conservation', severity: 'P2', text } as const;
+    await openOperationalTicket(db, finding);
+    onTicket();
+  }
+  return { balanced, ...checked };
+}
+
+const MONTHS_AHEAD = 3;
+
+/** Without a partition for its month no webhook can be stored, so running out of them is found a month before it happens. */
+async function lookAfterPartitions({ db, onTicket }: Deps): Promise<object> {
+  const made = await createPartitions(db, MONTHS_AHEAD).catch(() => 0);
+  const ahead = await countPartitionsAhead(db);
+  if (ahead < 1) {
+    const text = 'there is no payload partition for the next month: webhooks will be refused from its first day';
+    const finding = { stage: 'operations', source: 'ledger', errorFamily: 'partitions', severity: 'P1', text } as const;
+    await openOperationalTicket(db, finding);
+    onTicket();
+  }
+  return { made, ahead };
+}
