@@ -9,7 +9,7 @@ type Writer = Kysely<Schema>;
  * `ticket`: a word under a ticket's card, silent and only when the chat has room (`{ text }`). `text`: as it stands
  * (`{ text, entities?, silent? }`). `digest`: the sender's own list of tickets that have no card yet.
  */
-export type NoticeKind = 'redrive' | 'ticket' | 'text' | 'digest';
+type NoticeKind = 'redrive' | 'ticket' | 'text' | 'digest';
 
 export type NoticeDraft = {
   /** Says the thing once: the same key again replaces the words of the message that is there. */

@@ -17,11 +17,11 @@ export type Move =
   | { move: 'rest'; until: Date | null };
 
 /** Six edits a minute at most, and one in ten seconds, also when two of them travel at different speeds. */
-export const CARD_EDIT_GAP_MS = 11_000;
+const CARD_EDIT_GAP_MS = 11_000;
 const REPORT_EDIT_GAP_MS = 2_000;
 
 /** More tickets than this waiting for a card at once are a storm: it gets a digest and leaves the spare budget to others. */
-export const CALM_MAX = 4;
+const CALM_MAX = 4;
 
 /** A card that can be sent this soon need not stand on the digest first. */
 const SOON_MS = 1_000;
