@@ -108,7 +108,7 @@ async function readImpacts(db: Reader, ids: number[]): Promise<Map<number, Impac
   const { rows } = await sql<Impact>`
     select t.id,
       (select count(*) from event e where e.ticket_id = t.id and e.state = 'dead' and e.settled_by is null) as "deadEvents",
-      (select count(distinct coalesce(e.user_id, e.transaction_id, e.dedup_key)) from event e where e.ticket_id = t.id
+      (select count(distinct coalesce(e.user_id, e.transaction_id, e.subscription_id)) from event e where e.ticket_id = t.id
          and (e.state in ('pending', 'retrying') or (e.state = 'dead' and e.settled_by is null))) as "peopleWaiting",
       (select count(*) from refusal r where r.ticket_id = t.id and r.verified_at is null) as refusals
     from ticket t where t.id = any(${ids}::bigint[])`.execute(db);

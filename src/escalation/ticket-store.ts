@@ -217,8 +217,9 @@ export async function insertActOnce(
 export async function countPeopleWaiting(trx: Trx, ticketId: number, atMost: number): Promise<number> {
   const { rows } = await sql<{ people: number }>`
     select count(*)::int as people from (
-      select distinct coalesce(user_id, transaction_id, dedup_key) from event
+      select distinct coalesce(user_id, transaction_id, subscription_id) as person from event
       where ticket_id = ${ticketId} and (state in ('pending', 'retrying') or (state = 'dead' and settled_by is null))
+        and coalesce(user_id, transaction_id, subscription_id) is not null
       limit ${atMost}
     ) waiting`.execute(trx);
   return rows[0]!.people;
