@@ -124,6 +124,6 @@ const listOddStates = (db: Kysely<Schema>) =>
   list(
     db,
     sql`select provider, id, state, reason from event
-        where (state in ('applied', 'ignored', 'dead', 'overridden')) <> (finished_at is not null)
-          or (settled_by is not null and state <> 'dead')`,
+        where (settled_by is not null and state <> 'dead') or (state = 'applied' and finished_at is null)
+          or (state in ('pending', 'retrying') and finished_at is not null)`,
   );
