@@ -72,13 +72,17 @@ async function pay(extra) {
     ...extra,
   };
   const answer = await postJson('/provider/payments', order);
-  showToast(
-    `${answer.payment.amount} ${answer.payment.currency} from ${answer.payment.user} · ${answer.webhook[0] ?? ''}`.slice(
-      0,
-      90,
-    ),
-  );
+  const { amount, currency, user } = answer.payment;
+  showToast(`${amount} ${currency} from ${user}: ${fateOf(answer.webhook[0])}`);
   listeners.paid();
+}
+
+/** What became of the webhook, in a few words. */
+function fateOf(said) {
+  if (said === undefined) return 'held back';
+  if (said.startsWith('HTTP 2')) return 'the service wrote it down';
+  if (said.startsWith('HTTP')) return `the service answered ${said.slice(0, 8)}`;
+  return `not delivered (${said.replace('failed: ', '')})`;
 }
 
 /** The way of a newcomer's first minute: one refusal, then a ticket. */

@@ -6,9 +6,14 @@ import { type Sandbox, startSandbox } from '../../sandbox/main.ts';
 import { ANN, ENGINEERING_CHAT_ID as GROUP } from '../../sandbox/telegram/world.ts';
 import { startWebhookSink, type WebhookSink } from './webhook-sink.ts';
 
-/** Made for lambdas, where a browser serves one page: with these, closing one page ends the whole. */
-const UNWANTED = ['--single-process', '--no-zygote', '--disable-web-security', '--allow-running-insecure-content'];
-const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+/** The packaged browser's own flags are for lambdas (one process, software GPU): slow, and one closed page ends it. */
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 
 let browser: Browser;
 let sandbox: Sandbox;
@@ -20,7 +25,7 @@ let complaints: string[];
 beforeAll(async () => {
   browser = await playwright.launch({
     executablePath: await chromium.executablePath(),
-    args: [...chromium.args.filter((arg) => !UNWANTED.includes(arg)), ...QUIET],
+    args: FLAGS,
   });
 }, 60_000);
 afterAll(() => browser?.close());
