@@ -62,17 +62,21 @@ export async function finishEvents(trx: Trx, outcomes: Outcome[], told: Told[]):
   );
   for (const ticket of tickets.opened) await raiseSeverity(trx, ticket.ticketId, ticket.needsLook);
   await redrawReports(trx, written);
-  const settled = written.filter((event) => event.ticketId !== null && event.state !== 'dead');
-  const resolved = await resolveDoneTickets(
-    trx,
-    [...new Set(settled.map((event) => event.ticketId!))].sort((a, b) => a - b),
-  );
+  const resolved = await resolveTickets(trx, written);
   return {
     written,
     ticketsTouched: [...new Set([...tickets.opened.map((ticket) => ticket.ticketId), ...resolved])],
     ticketsOpened: tickets.opened.filter((ticket) => ticket.isNew).length,
     ticketsResolved: resolved,
   };
+}
+
+/** The tickets whose last event this was are done; when a retry did it, somebody waits to see that. */
+async function resolveTickets(trx: Trx, written: WrittenEvent[]): Promise<number[]> {
+  const settled = written.filter((event) => event.ticketId !== null && event.state !== 'dead');
+  const ticketIds = [...new Set(settled.map((event) => event.ticketId!))].sort((a, b) => a - b);
+  const retried = settled.some((event) => event.redriveId !== null);
+  return resolveDoneTickets(trx, ticketIds, retried ? 'person' : 'itself');
 }
 
 /** Whoever asked for a retry is shown what became of it. */

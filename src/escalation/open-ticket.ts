@@ -108,12 +108,20 @@ export async function raiseSeverity(trx: Trx, ticketId: number, needsLook: boole
   return severity;
 }
 
-/** Closes tickets of which everything attached has been applied meanwhile. Answers the ones it closed. */
-export async function resolveDoneTickets(trx: Trx, ticketIds: number[], now: Date | null = null): Promise<number[]> {
+/**
+ * Closes tickets of which everything attached has been applied meanwhile. Answers the ones it closed. `causedBy` a person: somebody
+ * waits to see it, so the picture may jump the queue.
+ */
+export async function resolveDoneTickets(
+  trx: Trx,
+  ticketIds: number[],
+  causedBy: 'person' | 'itself' = 'itself',
+  now: Date | null = null,
+): Promise<number[]> {
   if (ticketIds.length === 0) return [];
   const done = await listDoneTickets(trx, ticketIds);
   for (const ticketId of done) {
-    await markResolved(trx, ticketId, { by: 'itself' }, { by: 'itself', reason: 'everything on it was applied', now });
+    await markResolved(trx, ticketId, { by: causedBy }, { by: 'itself', reason: 'everything on it was applied', now });
     await appendLog(trx, {
       ticketId,
       kind: 'resolved',

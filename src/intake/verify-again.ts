@@ -70,6 +70,6 @@ async function tellTicket(
   await db.transaction().execute(async (trx) => {
     await markPicture(trx, ticketId, { by: 'person' });
     await appendLog(trx, { ticketId, kind: 'verified', actor: actor.name, text, now: null });
-    if (report.accepted > 0) await resolveDoneTickets(trx, [ticketId]);
+    if (report.accepted > 0) await resolveDoneTickets(trx, [ticketId], 'person');
   });
 }

@@ -19,6 +19,7 @@ import type { PressAnswer } from './buttons-answer.ts';
 import type { TicketAction } from './buttons-data.ts';
 import { pressRetry } from './buttons-retry.ts';
 import { doneWords, truthWords, verifiedWords } from './buttons-text.ts';
+import { adoptMessage } from './card-store.ts';
 import { causeWords } from './card-text.ts';
 import { paymentText } from './commands/tx.ts';
 
@@ -41,6 +42,7 @@ export async function pressTicketButton(
   press: TicketPress,
   answer: PressAnswer,
 ): Promise<void> {
+  await adoptCard(deps, press);
   switch (press.action) {
     case 'ack':
     case 'resolve':
@@ -54,6 +56,12 @@ export async function pressTicketButton(
     case 'verify':
       return verify(deps, press, answer);
   }
+}
+
+/** A card whose sending was never answered is known again by being pressed. */
+async function adoptCard(deps: BotDeps, press: TicketPress): Promise<void> {
+  if (press.scope !== 'group' || press.action === 'retryall') return;
+  await adoptMessage(deps.db, press.ticketId, press.chatId, press.messageId);
 }
 
 type StateAction = 'ack' | 'resolve' | 'reopen';
