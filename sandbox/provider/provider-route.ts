@@ -95,9 +95,14 @@ function toOrder(fields: Fields, user: string): Order {
     ...(fields.transaction ? { transaction: fields.transaction } : {}),
     ...(fields.country ? { country: fields.country.toUpperCase() } : {}),
     ...(fields.subscription ? { subscription: fields.subscription } : {}),
-    ...(fields.periodEnd ? { periodEnd: fields.periodEnd } : {}),
+    ...(fields.periodEnd === 'never' ? {} : { periodEnd: fields.periodEnd || monthFromNow() }),
     ...(fields.eventId ? { eventId: fields.eventId } : {}),
   };
+}
+
+/** A payment by hand buys a month: the next one of the same user extends it, so there is something to unlock again. */
+function monthFromNow(): string {
+  return new Date(Date.now() + 30 * 86_400_000).toISOString();
 }
 
 function toSending(fields: Fields): Sending {

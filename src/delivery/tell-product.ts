@@ -6,7 +6,7 @@ import type { Outcome, Told } from './finish.ts';
 import { takeLane } from './finish-store.ts';
 import { judgeCall, type Verdict } from './verdict.ts';
 
-export const ACTIVATION = 'activation';
+const ACTIVATION = 'activation';
 
 /** On top of the calls' time limits: what writing the result down may take. */
 const LANE_MARGIN_MS = 10_000;

@@ -1,7 +1,7 @@
 /** Which features a plan grants. Without a word about a plan, every payment grants `premium`. */
 export type Plans = Record<string, string[]>;
 
-export const DEFAULT_FEATURE = 'premium';
+const DEFAULT_FEATURE = 'premium';
 
 export function featuresOf(plan: string | null, plans: Plans): string[] {
   if (plan !== null && Object.hasOwn(plans, plan)) return plans[plan]!;

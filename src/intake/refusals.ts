@@ -10,7 +10,7 @@ import { countRefused, insertRefusals, type RefusalRow } from './refusal-store.t
 import { fingerprint, type ReceivedWebhook, type RefusalCause, type Verdict } from './signature/verdict.ts';
 
 /** A webhook that failed verification, with the cause as well as it can be told. */
-export type Refusal = {
+type Refusal = {
   provider: string;
   cause: RefusalCause;
   country: string | null;
@@ -111,7 +111,7 @@ function describe(
 }
 
 /** All of it is sealed, headers too: the signature is needed to verify it again. */
-export function packWebhook(webhook: ReceivedWebhook): Buffer {
+function packWebhook(webhook: ReceivedWebhook): Buffer {
   return Buffer.from(JSON.stringify({ headers: webhook.headers, body: webhook.body.toString('base64') }));
 }
 
