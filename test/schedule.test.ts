@@ -71,7 +71,10 @@ test('a started schedule runs its jobs at their times, and stopping waits for th
   const schedule = startSchedule({ db, jobs: [job], holder: 'a', log });
   onTestFinished(() => schedule.stop());
   await begun;
-  const stopped = schedule.stop();
+  const steps: string[] = [];
+  const stopped = schedule.stop().then(() => steps.push('stopped'));
+  expect(await rowsOf('every second')).toMatchObject([{ finished: false }]);
+  expect(steps).toEqual([]);
   release();
   await stopped;
   expect((await rowsOf('every second'))[0]).toMatchObject({ finished: true, outcome: { checked: 1 } });

@@ -39,7 +39,7 @@ async function findOldestDueSeconds(db: Db): Promise<number> {
          order by id limit 1)
       union all
       (select due_at from event where state = 'retrying' and (lease_until is null or lease_until < clock_timestamp())
-         and due_at <= clock_timestamp() order by due_at limit 1)
+         order by due_at limit 1)
     ) heads where due_at <= clock_timestamp()`.execute(db);
   return rows[0]!.seconds;
 }

@@ -7,8 +7,8 @@ const { db } = await createTestDatabase();
 
 test('a synchronised clock tells the database’s time, whatever this machine’s clock is set to', async () => {
   const clock = createClock();
-  await clock.synchronise(db);
   vi.setSystemTime(new Date('2001-01-01T00:00:00Z'));
+  await clock.synchronise(db);
   const before = clock.now();
   const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(db);
   const after = clock.now();

@@ -97,7 +97,7 @@ test('a full queue refuses at once, by rows and by bytes, and takes again when i
 
 test('past its deadline a waiting item is rejected and never flushed, and one in flight is rejected too', async () => {
   const held = heldFlush();
-  const group = createGroupCommit({ ...limits, flush: held.flush, deadlineMs: 20 });
+  const group = createGroupCommit({ ...limits, flush: held.flush, deadlineMs: 20, maxQueuedBytes: 1 });
   const inFlight = group.submit('a');
   const caught = expect(inFlight).rejects.toThrow(CommitTimeoutError);
   await held.begun(1);
