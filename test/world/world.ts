@@ -1,8 +1,9 @@
 import { afterAll } from 'vitest';
-import { type Sandbox, startSandbox } from '../../sandbox/main.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/main.ts';
 import { ANN, BEN, CARA, ENGINEERING_CHAT_ID } from '../../sandbox/telegram/world.ts';
 import { createTestDatabase, type TestDatabase } from '../database.ts';
 import { API_TOKEN, type Api, createApi } from './api.ts';
+import { type Chat, createChat } from './chat.ts';
 import { makeFolder, type Service, type ServiceEnvironment, startService, stopServices } from './service.ts';
 import { acme, postWebhook, type WebhookAnswer } from './webhooks.ts';
 
@@ -17,6 +18,7 @@ export type World = {
   sandbox: Sandbox;
   service: Service;
   api: Api;
+  chat: Chat;
   env: ServiceEnvironment;
   /** Posts to acme unless told otherwise. */
   post(payload: object | Buffer | string, options?: PostOptions): Promise<WebhookAnswer>;
@@ -30,11 +32,19 @@ type PostOptions = { provider?: string; secret?: string; headers?: Record<string
 
 /** `env` is added to what every journey has: small times, so that a retry takes milliseconds. */
 export async function startWorld(
-  options: { env?: ServiceEnvironment; providers?: object[]; product?: boolean } = {},
+  options: {
+    env?: ServiceEnvironment;
+    providers?: object[];
+    product?: boolean;
+    budgets?: SandboxOptions['budgets'];
+  } = {},
 ): Promise<World> {
   const database = await createTestDatabase();
-  const sandbox = await startSandbox({ port: 0, activationSecret: ACTIVATION_SECRET });
-  afterAll(() => sandbox.close());
+  const sandbox = await startSandbox({ port: 0, activationSecret: ACTIVATION_SECRET, budgets: options.budgets ?? {} });
+  afterAll(async () => {
+    await sandbox.close();
+    refuseRefusals(sandbox);
+  });
   const env: ServiceEnvironment = {
     ...environmentOf({ databaseUrl: database.url, sandbox, providers: options.providers ?? [acme()] }),
     ...(options.product === false ? { ACTIVATION_URL: undefined, ACTIVATION_SECRET: undefined } : {}),
@@ -49,6 +59,7 @@ export async function startWorld(
     env,
     service: await start(),
     api: undefined as unknown as Api,
+    chat: undefined as unknown as Chat,
     post: (payload, { provider = 'acme', to, ...rest } = {}) =>
       postWebhook(to ?? world.service, provider, payload, rest),
     startReplica: start,
@@ -63,7 +74,15 @@ export async function startWorld(
       return world.service.url;
     },
   });
+  world.chat = createChat(world);
   return world;
+}
+
+/** A well-behaved bot is refused nothing but what a test planned. */
+function refuseRefusals(sandbox: Sandbox): void {
+  const provoked = sandbox.telegram.refusals.filter((refusal) => !refusal.isScheduled);
+  if (provoked.length > 0)
+    throw new Error(`Telegram refused calls of the bot: ${JSON.stringify(provoked.slice(0, 5))}`);
 }
 
 export function environmentOf(world: {
