@@ -15,24 +15,15 @@ export type Entitlement = {
   sentRevision: number;
 };
 
-const COLUMNS = [
-  'user_id as userId',
-  'feature',
-  'since',
-  'until',
-  'revoked',
-  'revision',
-  'sent_revision as sentRevision',
-] as const;
-
+/** Looked up user by user: see `listFactsOfUsers`. */
 export async function listEntitlements(db: Kysely<Schema>, userIds: string[]): Promise<Entitlement[]> {
-  return db
-    .selectFrom('entitlement')
-    .select(COLUMNS)
-    .where('user_id', '=', sql<string>`any(${userIds}::text[])`)
-    .orderBy('user_id')
-    .orderBy('feature')
-    .execute();
+  const { rows } = await sql<Entitlement>`
+    select e.user_id as "userId", e.feature, e.since, e.until, e.revoked, e.revision, e.sent_revision as "sentRevision"
+    from unnest(${userIds}::text[]) as wanted(user_id)
+    cross join lateral (
+      select * from entitlement where entitlement.user_id = wanted.user_id order by feature offset 0
+    ) e`.execute(db);
+  return rows;
 }
 
 export type ChangedEntitlement = Omit<Entitlement, 'revision' | 'sentRevision'>;

@@ -166,15 +166,23 @@ export async function lockCustomers(trx: Trx, userIds: string[]): Promise<void> 
 
 type FactRow = Omit<Fact, 'at'> & { userId: string; ownAt: Date | null; receivedAt: Date };
 
-/** All facts of these users; one without a time of its own takes the earliest receipt of its transaction. */
+/**
+ * All facts of these users; one without a time of its own takes the earliest receipt of its transaction. Looked up user by user
+ * on purpose: with `= any(…)` a table nobody has analysed yet was scanned whole for every batch.
+ */
 export async function listFactsOfUsers(trx: Trx, userIds: string[]): Promise<Map<string, Fact[]>> {
   const { rows } = await sql<FactRow>`
-    select f.user_id as "userId", f.provider, f.subject, f.effect, f.type, f.transaction_id as "transactionId",
+    select wanted.user_id as "userId", f.provider, f.subject, f.effect, f.type, f.transaction_id as "transactionId",
       f.subscription_id as "subscriptionId", f.amount_minor as "amountMinor", f.plan, f.at as "ownAt",
       coalesce(p.first_received_at, f.received_at) as "receivedAt", f.detail
-    from fact f left join payment p on p.provider = f.provider and p.transaction_id = f.transaction_id and f.at is null
-    where f.user_id = any(${userIds}::text[])
-    order by f.provider, f.subject, f.effect`.execute(trx);
+    from unnest(${userIds}::text[]) as wanted(user_id)
+    cross join lateral (
+      select * from fact where fact.user_id = wanted.user_id order by provider, subject, effect offset 0
+    ) f
+    left join lateral (
+      select first_received_at from payment
+      where f.at is null and payment.provider = f.provider and payment.transaction_id = f.transaction_id offset 0
+    ) p on true`.execute(trx);
   const byUser = new Map<string, Fact[]>();
   for (const { userId, ownAt, receivedAt, ...fact } of rows) {
     const facts = byUser.get(userId) ?? [];
