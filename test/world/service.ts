@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,11 +39,11 @@ type Options = { cwd?: string; allowErrors?: RegExp[] };
 const running = new Set<Service>();
 
 /** No process outlives its test file, and none takes an error to its grave unseen. */
-afterAll(stopServices);
+afterAll(() => stopServices());
 
 /** Hooks run last in, first out: whoever owns the database they use registers this after it. */
-export async function stopServices(): Promise<void> {
-  const stopped = await Promise.allSettled([...running].map((service) => service.stop()));
+export async function stopServices(services: Iterable<Service> = running): Promise<void> {
+  const stopped = await Promise.allSettled([...services].map((service) => service.stop()));
   const failure = stopped.find((result) => result.status === 'rejected');
   if (failure) throw failure.reason;
 }
@@ -72,8 +72,19 @@ export async function runToItsEnd(
 /** A folder nobody else works in; every user may look into it, the embedded server's too. */
 export function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'breakwater-world-'));
+  chmodSync(folder, 0o755);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** Ends the embedded server that a killed service has left in this data directory, if one still runs. */
+export function endLeftServer(dataDir: string): void {
+  try {
+    const [pid] = readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n');
+    process.kill(Number(pid), 'SIGQUIT');
+  } catch {
+    // It ended as it should.
+  }
 }
 
 function launch(env: ServiceEnvironment, options: Options) {
@@ -124,7 +135,7 @@ function describe(
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
     stop: async () => {
-      running.delete(service);
+      if (!running.delete(service)) return;
       const isOver = child.exitCode !== null || child.signalCode !== null;
       const code = isOver ? 0 : await end(child, ended);
       refuseErrors(output(), allowed);

@@ -51,8 +51,13 @@ export async function startWorld(
     ...options.env,
   };
   const cwd = makeFolder();
-  afterAll(stopServices);
-  const start = (changed: ServiceEnvironment = {}) => startService({ ...env, ...changed }, { cwd });
+  const services: Service[] = [];
+  afterAll(() => stopServices(services));
+  const start = async (changed: ServiceEnvironment = {}) => {
+    const service = await startService({ ...env, ...changed }, { cwd });
+    services.push(service);
+    return service;
+  };
   const world: World = {
     database,
     sandbox,
