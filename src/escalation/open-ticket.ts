@@ -11,6 +11,7 @@ import {
   type LockedTicket,
   listDoneTickets,
   lockLatestTicket,
+  lockOpenTickets,
   lockTicket,
   markOpen,
   markResolved,
@@ -110,7 +111,9 @@ export async function raiseSeverity(trx: Trx, ticketId: number, needsLook: boole
 
 /**
  * Closes tickets of which everything attached has been applied meanwhile. Answers the ones it closed. `causedBy` a person: somebody
- * waits to see it, so the picture may jump the queue.
+ * waits to see it, so the picture may jump the queue. The tickets are locked first and what hangs on them is read in a new statement:
+ * without that, two transactions that finish the last events each see the other's as waiting, and a failure attached at the same
+ * moment is overlooked.
  */
 export async function resolveDoneTickets(
   trx: Trx,
@@ -118,8 +121,8 @@ export async function resolveDoneTickets(
   causedBy: 'person' | 'itself' = 'itself',
   now: Date | null = null,
 ): Promise<number[]> {
-  if (ticketIds.length === 0) return [];
-  const done = await listDoneTickets(trx, ticketIds);
+  const open = await lockOpenTickets(trx, ticketIds);
+  const done = await listDoneTickets(trx, open);
   for (const ticketId of done) {
     await markResolved(trx, ticketId, { by: causedBy }, { by: 'itself', reason: 'everything on it was applied', now });
     await appendLog(trx, {

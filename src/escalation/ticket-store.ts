@@ -246,15 +246,25 @@ export async function unsettleDeadEvents(trx: Trx, ticketId: number): Promise<vo
     .execute();
 }
 
-/** Of these tickets, the ones that are open although nothing attached to them waits for anybody any more. */
+/** Locks those of the tickets that are open (sorted, so that two transactions never wait for each other) and answers them. */
+export async function lockOpenTickets(trx: Trx, ticketIds: number[]): Promise<number[]> {
+  if (ticketIds.length === 0) return [];
+  const { rows } = await sql<{ id: number }>`
+    select id from ticket where id = any(${ticketIds}::bigint[]) and state in ('open', 'acknowledged', 'snoozed')
+    order by id for update`.execute(trx);
+  return rows.map((row) => row.id);
+}
+
+/** Of these tickets, which the caller has locked, those on which nothing waits for anybody any more. A conflict is for a person to end. */
 export async function listDoneTickets(trx: Trx, ticketIds: number[]): Promise<number[]> {
+  if (ticketIds.length === 0) return [];
   const { rows } = await sql<{ id: number }>`
     select t.id from ticket t
-    where t.id = any(${ticketIds}::bigint[]) and t.state in ('open', 'acknowledged', 'snoozed') and t.error_family <> 'conflict'
+    where t.id = any(${ticketIds}::bigint[]) and t.error_family <> 'conflict'
       and not exists (select 1 from event e where e.ticket_id = t.id
                       and (e.state in ('pending', 'retrying') or (e.state = 'dead' and e.settled_by is null)))
       and not exists (select 1 from refusal r where r.ticket_id = t.id and r.verified_at is null)
-    order by t.id for update of t`.execute(trx);
+    order by t.id`.execute(trx);
   return rows.map((row) => row.id);
 }
 
