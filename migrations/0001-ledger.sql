@@ -160,7 +160,7 @@ create function merge_periods(a jsonb, b jsonb) returns jsonb language sql immut
     'periodEnd', greatest(a ->> 'periodEnd', b ->> 'periodEnd'))), '{}'::jsonb)
 $$;
 
--- A row is a user, to be locked while the user's facts are folded; `sending_until` is held by whoever tells the product.
+-- A row is a user the product was told about; `sending_until` is held by whoever is telling it, over all replicas.
 create table customer (
   user_id text primary key,
   sending_until timestamptz,
@@ -272,3 +272,32 @@ begin
 end $$;
 create trigger "an event is never deleted" before delete or truncate on event
   for each statement execute function refuse_event_deletion();
+
+-- Takes due events for a worker: first tries and due-again ones 1:1, so that neither starves the other, and the rest of the room
+-- by whichever there is more of. The planner may not sort: its statistics are of a time when the queue was empty, so it would read
+-- and sort the whole backlog for every claim instead of walking along the index.
+create function claim_events(room int, lease_ms int, busy_users text[], at_time timestamptz) returns setof event
+language sql
+set enable_sort = off set enable_bitmapscan = off set enable_seqscan = off
+as $$
+  with fresh as materialized (
+    select provider, id, row_number() over () as place from (
+      select provider, id from event
+      where state = 'pending' and due_at <= at_time and lost_leases = 0 and lease_until is null
+        and (user_id is null or user_id <> all(busy_users))
+      order by id limit room for update skip locked
+    ) first_tries
+  ), again as materialized (
+    select provider, id, row_number() over () as place from (
+      select provider, id from event
+      where state = 'retrying' and due_at <= at_time and lost_leases = 0 and lease_until is null
+        and (user_id is null or user_id <> all(busy_users))
+      order by due_at limit room for update skip locked
+    ) retries
+  ), picked as (
+    select provider, id from (select * from fresh union all select * from again) due order by place limit room
+  )
+  update event e set fence = e.fence + 1, lease_until = at_time + lease_ms * interval '1 millisecond'
+  from picked where e.provider = picked.provider and e.id = picked.id
+  returning e.*
+$$;

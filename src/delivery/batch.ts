@@ -167,11 +167,14 @@ function groupByUser(toTell: Kept[]): Map<string, ClaimedEvent[]> {
   return groups;
 }
 
-/** Classes 22, 23, 54 and P0 speak of the data; an error without an SQLSTATE is our own. The rest speaks of the server. */
+/**
+ * Classes 22, 23, 54 and P0 speak of the data, and 53200 of more locks at once than the server has room for: fewer events at a time
+ * help. An error without an SQLSTATE is our own. The rest speaks of the server.
+ */
 function isAboutTheServer(error: unknown): boolean {
   const { code, message } = (error ?? {}) as { code?: string; message?: string };
   if (/timeout|terminated|connection/i.test(message ?? '')) return true;
-  return code !== undefined && !/^(22|23|54|P0)/.test(code);
+  return code !== undefined && !/^(22|23|54|P0|53200)/.test(code);
 }
 
 function internalError(error: unknown): Verdict {

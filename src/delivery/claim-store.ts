@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { EventKind, FactDraft } from '../ledger/payment-event.ts';
 import type { Db } from '../platform/database.ts';
+import { rowsOf } from '../platform/rows.ts';
 
 /** An event this worker holds a lease on. A write must name the fence: with another one it changes nothing. */
 export type ClaimedEvent = {
@@ -39,29 +40,13 @@ export type ClaimOptions = {
   now?: Date | null;
 };
 
-/**
- * Takes due events, first tries and due-again ones 1:1, so that neither starves the other, and the rest of the room by whichever
- * there is more of. Events of a worker that died with them are left to `claimSuspect`.
- */
+/** Takes due events, first tries and due-again ones 1:1. Events of a worker that died with them are left to `claimSuspect`. */
 export async function claimEvents(db: Db, options: ClaimOptions): Promise<ClaimedEvent[]> {
   const now = sql`coalesce(${options.now ?? null}::timestamptz, clock_timestamp())`;
-  const due = sql`due_at <= ${now} and lost_leases = 0 and lease_until is null
-    and (user_id is null or user_id <> all(${options.busyUsers}::text[]))`;
   const { rows } = await sql<ClaimedEvent>`
-    with fresh as materialized (
-      select provider, id, row_number() over () as place from (
-        select provider, id from event where state = 'pending' and ${due} order by id limit ${options.limit} for update skip locked
-      ) f
-    ), again as materialized (
-      select provider, id, row_number() over () as place from (
-        select provider, id from event where state = 'retrying' and ${due} order by due_at limit ${options.limit} for update skip locked
-      ) a
-    ), picked as (
-      select provider, id from (select * from fresh union all select * from again) due order by place limit ${options.limit}
-    )
-    update event e set fence = e.fence + 1, lease_until = ${now} + make_interval(secs => ${options.leaseMs / 1000})
-    from picked where e.provider = picked.provider and e.id = picked.id
-    returning ${RETURNED}`.execute(db);
+    select ${RETURNED} from claim_events(${options.limit}, ${options.leaseMs}, ${options.busyUsers}::text[], ${now}) e`.execute(
+    db,
+  );
   return rows;
 }
 
@@ -84,6 +69,8 @@ export async function claimSuspect(db: Db, options: Omit<ClaimOptions, 'limit'>)
   return rows[0] ?? null;
 }
 
+const KEY_AND_FENCE = { provider: 'text', id: 'bigint', fence: 'bigint' };
+
 /** Says that the holder is alive and still at it, however long a call takes. */
 export async function renewLeases(
   db: Db,
@@ -92,7 +79,7 @@ export async function renewLeases(
 ): Promise<void> {
   await sql`
     update event e set lease_until = clock_timestamp() + make_interval(secs => ${leaseMs / 1000})
-    from json_to_recordset(${JSON.stringify(events)}::json) as held(provider text, id bigint, fence bigint)
+    from ${rowsOf(events, KEY_AND_FENCE)} as held(provider, id, fence)
     where e.provider = held.provider and e.id = held.id and e.fence = held.fence and e.lease_until is not null`.execute(
     db,
   );
@@ -126,7 +113,7 @@ export async function handBack(
 ): Promise<void> {
   await sql`
     update event e set lease_until = null, due_at = clock_timestamp() + make_interval(secs => ${delayMs / 1000})
-    from json_to_recordset(${JSON.stringify(events)}::json) as held(provider text, id bigint, fence bigint)
+    from ${rowsOf(events, KEY_AND_FENCE)} as held(provider, id, fence)
     where e.provider = held.provider and e.id = held.id and e.fence = held.fence and e.lease_until is not null`.execute(
     db,
   );

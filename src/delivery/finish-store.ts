@@ -1,15 +1,18 @@
-import { sql, type Transaction } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
+import { rowsOf } from '../platform/rows.ts';
 import type { AttemptOutcome, DeadReason, EventState, Schema } from '../platform/schema.ts';
 
 type Trx = Transaction<Schema>;
 
 export type EventKeyAndFence = { provider: string; id: number; fence: number };
 
+const KEY_AND_FENCE = { provider: 'text', id: 'bigint', fence: 'bigint' };
+
 /** Locks those of the events whose lease is still ours and answers them; what another has taken over is not among them. */
 export async function lockHeld(trx: Trx, events: EventKeyAndFence[]): Promise<Set<string>> {
   const { rows } = await sql<{ provider: string; id: number }>`
     select e.provider, e.id from event e
-    join json_to_recordset(${JSON.stringify(events)}::json) as held(provider text, id bigint, fence bigint)
+    join ${rowsOf(events, KEY_AND_FENCE)} as held(provider, id, fence)
       on e.provider = held.provider and e.id = held.id and e.fence = held.fence
     where e.lease_until is not null
     order by e.provider, e.id for update of e`.execute(trx);
@@ -51,25 +54,41 @@ export type WrittenEvent = {
   finishedAt: Date | null;
 };
 
-/**
- * Writes what became of events that are still ours, and one attempt row for each that was tried, in one statement. Columns
- * travel as arrays: taking thousands of values out of JSON costs the server more than writing them.
- */
+const NO_ATTEMPT = {
+  startedAt: null,
+  durationMs: null,
+  dependency: null,
+  outcome: null,
+  httpStatus: null,
+  errorCode: null,
+  error: null,
+};
+
+/** Writes what became of events that are still ours, and one attempt row for each that was tried, in one statement. */
 export async function writeFinished(trx: Trx, events: FinishedEvent[]): Promise<WrittenEvent[]> {
   if (events.length === 0) return [];
-  const column = <T>(read: (event: FinishedEvent) => T) => events.map(read);
-  const tried = <T>(read: (attempt: AttemptRow) => T) => events.map(({ attempt }) => (attempt ? read(attempt) : null));
+  const flat = events.map(({ attempt, ...event }) => ({ ...NO_ATTEMPT, ...event, ...attempt }));
   const { rows } = await sql<WrittenEvent>`
     with input as (
-      select * from unnest(
-        ${column((one) => one.provider)}::text[], ${column((one) => one.id)}::bigint[], ${column((one) => one.fence)}::bigint[],
-        ${column((one) => one.state)}::text[], ${column((one) => one.reason)}::text[], ${column((one) => one.errorFamily)}::text[],
-        ${column((one) => one.delayMs)}::float8[], ${column((one) => one.countsAsTry)}::boolean[],
-        ${column((one) => one.ticketId)}::bigint[], ${tried((one) => one.startedAt)}::timestamptz[],
-        ${tried((one) => one.durationMs)}::int[], ${tried((one) => one.dependency)}::text[], ${tried((one) => one.outcome)}::text[],
-        ${tried((one) => one.httpStatus)}::int[], ${tried((one) => one.errorCode)}::text[], ${tried((one) => one.error)}::text[]
-      ) as i(provider, id, fence, state, reason, error_family, delay_ms, counts_as_try, ticket_id, started_at, duration_ms,
-             dependency, outcome, http_status, error_code, error)
+      select * from ${rowsOf(flat, {
+        provider: 'text',
+        id: 'bigint',
+        fence: 'bigint',
+        state: 'text',
+        reason: 'text',
+        errorFamily: 'text',
+        delayMs: 'float8',
+        countsAsTry: 'boolean',
+        ticketId: 'bigint',
+        startedAt: 'timestamptz',
+        durationMs: 'int',
+        dependency: 'text',
+        outcome: 'text',
+        httpStatus: 'int',
+        errorCode: 'text',
+        error: 'text',
+      })} as i(provider, id, fence, state, reason, error_family, delay_ms, counts_as_try, ticket_id, started_at, duration_ms,
+        dependency, outcome, http_status, error_code, error)
     ), done as (
       update event e set state = i.state, reason = i.reason, error_family = i.error_family, lease_until = null,
         lost_leases = case when i.state = 'retrying' then e.lost_leases else 0 end,
@@ -100,20 +119,17 @@ export async function wakeLearnt(
   if (transactions.length === 0) return;
   await sql`
     update event e set state = 'pending', reason = null, error_family = null, tries = 0, due_at = clock_timestamp(), finished_at = null
-    from json_to_recordset(${JSON.stringify(transactions)}::json) as k(provider text, "transactionId" text)
-    where e.provider = k.provider and e.transaction_id = k."transactionId" and e.error_family = 'user unknown'
+    from ${rowsOf(transactions, { provider: 'text', transactionId: 'text' })} as k(provider, transaction_id)
+    where e.provider = k.provider and e.transaction_id = k.transaction_id and e.error_family = 'user unknown'
       and e.lease_until is null and (e.state = 'retrying' or (e.state = 'dead' and e.settled_by is null))`.execute(trx);
 }
 
 /** Takes the user's lane for one telling of the product, over all replicas; null while somebody else has it. */
-export async function takeLane(
-  db: import('kysely').Kysely<Schema>,
-  userId: string,
-  holdMs: number,
-): Promise<number | null> {
+export async function takeLane(db: Kysely<Schema>, userId: string, holdMs: number): Promise<number | null> {
   const { rows } = await sql<{ token: number }>`
-    update customer set sending_until = clock_timestamp() + make_interval(secs => ${holdMs / 1000}), sending_token = sending_token + 1
-    where user_id = ${userId} and (sending_until is null or sending_until < clock_timestamp())
+    insert into customer as c (user_id, sending_until) values (${userId}, clock_timestamp() + make_interval(secs => ${holdMs / 1000}))
+    on conflict (user_id) do update set sending_until = excluded.sending_until, sending_token = c.sending_token + 1
+      where c.sending_until is null or c.sending_until < clock_timestamp()
     returning sending_token as token`.execute(db);
   return rows[0]?.token ?? null;
 }
@@ -122,6 +138,6 @@ export async function releaseLanes(trx: Trx, lanes: { userId: string; token: num
   if (lanes.length === 0) return;
   await sql`
     update customer c set sending_until = null
-    from json_to_recordset(${JSON.stringify(lanes)}::json) as l("userId" text, token bigint)
-    where c.user_id = l."userId" and c.sending_token = l.token`.execute(trx);
+    from ${rowsOf(lanes, { userId: 'text', token: 'bigint' })} as l(user_id, token)
+    where c.user_id = l.user_id and c.sending_token = l.token`.execute(trx);
 }

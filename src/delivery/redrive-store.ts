@@ -1,4 +1,5 @@
 import { type ExpressionBuilder, type Kysely, sql, type Transaction } from 'kysely';
+import { rowsOf } from '../platform/rows.ts';
 import type { EventState, Schema } from '../platform/schema.ts';
 
 type Trx = Transaction<Schema>;
@@ -89,7 +90,7 @@ export async function reviveEvents(
   await sql`
     update event e set state = 'pending', reason = null, tries = 0, lost_leases = 0, due_at = clock_timestamp(), redrive_id = ${redriveId},
       settled_by = null, settled_reason = null, finished_at = null
-    from json_to_recordset(${JSON.stringify(events)}::json) as r(provider text, id bigint)
+    from ${rowsOf(events, { provider: 'text', id: 'bigint' })} as r(provider, id)
     where e.provider = r.provider and e.id = r.id and e.state = 'dead'`.execute(trx);
 }
 

@@ -10,7 +10,7 @@ import {
   type KnownSubscription,
   learnUsers,
   listFactsOfUsers,
-  lockCustomers,
+  lockUsers,
   markPaymentUsers,
   type NewFact,
   type PaymentDraft,
@@ -258,7 +258,7 @@ function toText(time: Date | string | null): string | null {
 }
 
 async function foldUsers(trx: Trx, userIds: string[], plans: Plans): Promise<void> {
-  await lockCustomers(trx, userIds);
+  await lockUsers(trx, userIds);
   const facts = await listFactsOfUsers(trx, userIds);
   const before = groupByUser(await listEntitlements(trx, userIds));
   const changed = userIds.flatMap((userId) =>

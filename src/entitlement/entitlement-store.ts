@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
+import { rowsOf } from '../platform/rows.ts';
 import type { Schema } from '../platform/schema.ts';
 
 type Trx = Transaction<Schema>;
@@ -21,7 +22,7 @@ export async function listEntitlements(db: Kysely<Schema>, userIds: string[]): P
     select e.user_id as "userId", e.feature, e.since, e.until, e.revoked, e.revision, e.sent_revision as "sentRevision"
     from unnest(${userIds}::text[]) as wanted(user_id)
     cross join lateral (
-      select * from entitlement where entitlement.user_id = wanted.user_id order by feature offset 0
+      select * from entitlement where entitlement.user_id = wanted.user_id offset 0
     ) e`.execute(db);
   return rows;
 }
@@ -33,9 +34,13 @@ export async function writeEntitlements(trx: Trx, changed: ChangedEntitlement[])
   if (changed.length === 0) return;
   await sql`
     insert into entitlement (user_id, feature, since, until, revoked, revision)
-    select "userId", feature, since, until, revoked, 1
-    from json_to_recordset(${JSON.stringify(changed)}::json)
-      as c("userId" text, feature text, since timestamptz, until timestamptz, revoked boolean)
+    select *, 1 from ${rowsOf(changed, {
+      userId: 'text',
+      feature: 'text',
+      since: 'timestamptz',
+      until: 'timestamptz',
+      revoked: 'boolean',
+    })}
     on conflict (user_id, feature) do update set since = excluded.since, until = excluded.until, revoked = excluded.revoked,
       revision = entitlement.revision + 1, changed_at = clock_timestamp()`.execute(trx);
 }
@@ -45,6 +50,6 @@ export async function markSent(trx: Trx, sent: { userId: string; feature: string
   if (sent.length === 0) return;
   await sql`
     update entitlement e set sent_revision = greatest(e.sent_revision, s.revision)
-    from json_to_recordset(${JSON.stringify(sent)}::json) as s("userId" text, feature text, revision bigint)
-    where e.user_id = s."userId" and e.feature = s.feature`.execute(trx);
+    from ${rowsOf(sent, { userId: 'text', feature: 'text', revision: 'bigint' })} as s(user_id, feature, revision)
+    where e.user_id = s.user_id and e.feature = s.feature`.execute(trx);
 }

@@ -1,4 +1,5 @@
 import { sql, type Transaction } from 'kysely';
+import { rowsOf } from '../platform/rows.ts';
 import type { FactType, Schema } from '../platform/schema.ts';
 import type { Fact, FactDetail } from './fold.ts';
 
@@ -28,10 +29,16 @@ export async function upsertPayments(trx: Trx, drafts: PaymentDraft[]): Promise<
   if (drafts.length === 0) return [];
   const { rows } = await sql<KnownPayment>`
     insert into payment (provider, transaction_id, user_id, subscription_id, amount_minor, currency, payer_country, first_received_at)
-    select provider, "transactionId", "userId", "subscriptionId", "amountMinor", currency, "payerCountry", "receivedAt"
-    from json_to_recordset(${JSON.stringify(drafts)}::json) as d(provider text, "transactionId" text, "userId" text,
-      "subscriptionId" text, "amountMinor" bigint, currency text, "payerCountry" text, "receivedAt" timestamptz)
-    order by provider, "transactionId"
+    select * from ${rowsOf(drafts, {
+      provider: 'text',
+      transactionId: 'text',
+      userId: 'text',
+      subscriptionId: 'text',
+      amountMinor: 'bigint',
+      currency: 'text',
+      payerCountry: 'text',
+      receivedAt: 'timestamptz',
+    })} as d(provider, transaction_id) order by provider, transaction_id
     on conflict (provider, transaction_id) do update set
       user_id = coalesce(payment.user_id, excluded.user_id),
       subscription_id = coalesce(payment.subscription_id, excluded.subscription_id),
@@ -54,10 +61,12 @@ export async function upsertSubscriptions(
   if (drafts.length === 0) return [];
   const { rows } = await sql<KnownSubscription>`
     insert into subscription (provider, subscription_id, user_id, first_received_at)
-    select provider, "subscriptionId", "userId", "receivedAt"
-    from json_to_recordset(${JSON.stringify(drafts)}::json)
-      as d(provider text, "subscriptionId" text, "userId" text, "receivedAt" timestamptz)
-    order by provider, "subscriptionId"
+    select * from ${rowsOf(drafts, {
+      provider: 'text',
+      subscriptionId: 'text',
+      userId: 'text',
+      receivedAt: 'timestamptz',
+    })} as d(provider, subscription_id) order by provider, subscription_id
     on conflict (provider, subscription_id) do update set
       user_id = coalesce(subscription.user_id, excluded.user_id),
       first_received_at = least(subscription.first_received_at, excluded.first_received_at)
@@ -94,12 +103,22 @@ export async function insertFacts(trx: Trx, facts: NewFact[]): Promise<FactKey[]
   const { rows } = await sql<FactKey & { isNew: boolean }>`
     insert into fact (provider, subject, effect, type, event_id, transaction_id, subscription_id, user_id, amount_minor, currency,
       plan, at, received_at, detail)
-    select provider, subject, effect, type, "eventId", "transactionId", "subscriptionId", "userId", "amountMinor", currency, plan,
-      at, "receivedAt", detail
-    from json_to_recordset(${JSON.stringify(facts)}::json) as f(provider text, subject text, effect text, type text, "eventId" bigint,
-      "transactionId" text, "subscriptionId" text, "userId" text, "amountMinor" bigint, currency text, plan text,
-      at timestamptz, "receivedAt" timestamptz, detail jsonb)
-    order by provider, subject, effect
+    select * from ${rowsOf(facts, {
+      provider: 'text',
+      subject: 'text',
+      effect: 'text',
+      type: 'text',
+      eventId: 'bigint',
+      transactionId: 'text',
+      subscriptionId: 'text',
+      userId: 'text',
+      amountMinor: 'bigint',
+      currency: 'text',
+      plan: 'text',
+      at: 'timestamptz',
+      receivedAt: 'timestamptz',
+      detail: 'jsonb',
+    })} as f(provider, subject, effect) order by provider, subject, effect
     on conflict (provider, subject, effect) do update set
       at = least(fact.at, excluded.at),
       subscription_id = least(fact.subscription_id, excluded.subscription_id),
@@ -122,7 +141,7 @@ export async function findFacts(trx: Trx, keys: FactKey[]): Promise<KnownFact[]>
   if (keys.length === 0) return [];
   const { rows } = await sql<KnownFact>`
     select f.provider, f.subject, f.effect, f.event_id as "eventId", f.amount_minor as "amountMinor", f.currency
-    from json_to_recordset(${JSON.stringify(keys)}::json) as k(provider text, subject text, effect text)
+    from ${rowsOf(keys, { provider: 'text', subject: 'text', effect: 'text' })} as k(provider, subject, effect)
     join fact f using (provider, subject, effect)`.execute(trx);
   return rows;
 }
@@ -134,11 +153,11 @@ export async function learnUsers(
 ): Promise<{ provider: string; transactionId: string | null; userId: string }[]> {
   if (known.length === 0) return [];
   const { rows } = await sql<{ provider: string; transactionId: string | null; userId: string }>`
-    update fact f set user_id = k."userId"
-    from json_to_recordset(${JSON.stringify(known)}::json)
-      as k(provider text, "transactionId" text, "subscriptionId" text, "userId" text)
+    update fact f set user_id = k.user_id
+    from ${rowsOf(known, { provider: 'text', transactionId: 'text', subscriptionId: 'text', userId: 'text' })}
+      as k(provider, transaction_id, subscription_id, user_id)
     where f.user_id is null and f.provider = k.provider
-      and (f.transaction_id = k."transactionId" or f.subscription_id = k."subscriptionId")
+      and (f.transaction_id = k.transaction_id or f.subscription_id = k.subscription_id)
     returning f.provider, f.transaction_id as "transactionId", f.user_id as "userId"`.execute(trx);
   return rows;
 }
@@ -150,18 +169,20 @@ export async function markPaymentUsers(
 ): Promise<void> {
   if (learnt.length === 0) return;
   await sql`
-    update payment p set user_id = k."userId"
-    from json_to_recordset(${JSON.stringify(learnt)}::json) as k(provider text, "transactionId" text, "userId" text)
-    where p.user_id is null and p.provider = k.provider and p.transaction_id = k."transactionId"`.execute(trx);
+    update payment p set user_id = k.user_id
+    from ${rowsOf(learnt, { provider: 'text', transactionId: 'text', userId: 'text' })} as k(provider, transaction_id, user_id)
+    where p.user_id is null and p.provider = k.provider and p.transaction_id = k.transaction_id`.execute(trx);
 }
 
-/** In the order of their ids; held until the transaction ends. The facts are to be read in a statement of its own after it. */
-export async function lockCustomers(trx: Trx, userIds: string[]): Promise<void> {
-  const sorted = [...new Set(userIds)].sort();
-  await sql`insert into customer (user_id) select unnest(${sorted}::text[]) on conflict do nothing`.execute(trx);
-  await sql`select 1 from customer where user_id = any(${sorted}::text[]) order by user_id collate "C" for update`.execute(
-    trx,
-  );
+/**
+ * Held until the transaction ends; the facts are to be read in a statement of its own after it. Locks on the users' names, taken in
+ * one order: users need no row of their own for it, and a transaction pooler does not mind.
+ */
+export async function lockUsers(trx: Trx, userIds: string[]): Promise<void> {
+  await sql`
+    select pg_advisory_xact_lock(key) from (
+      select distinct hashtextextended(user_id, 0) as key from unnest(${userIds}::text[]) as u(user_id) order by key
+    ) keys`.execute(trx);
 }
 
 type FactRow = Omit<Fact, 'at'> & { userId: string; ownAt: Date | null; receivedAt: Date };
@@ -177,7 +198,7 @@ export async function listFactsOfUsers(trx: Trx, userIds: string[]): Promise<Map
       coalesce(p.first_received_at, f.received_at) as "receivedAt", f.detail
     from unnest(${userIds}::text[]) as wanted(user_id)
     cross join lateral (
-      select * from fact where fact.user_id = wanted.user_id order by provider, subject, effect offset 0
+      select * from fact where fact.user_id = wanted.user_id offset 0
     ) f
     left join lateral (
       select first_received_at from payment
