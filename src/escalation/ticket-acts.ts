@@ -8,6 +8,8 @@ import {
   findOpenTwin,
   insertActOnce,
   type LockedTicket,
+  lockCause,
+  lockDeadEvents,
   lockTicket,
   markAcknowledged,
   markLatestOfCause,
@@ -45,7 +47,7 @@ export function acknowledgeTicket(db: Db, request: ActRequest): Promise<ActResul
 
 /** Resolving settles what is dead and was not redriven: by whom and why is written on each event. */
 export function resolveTicket(db: Db, request: ActRequest & { reason: string | null }): Promise<ActResult> {
-  return act(db, request, 'resolve', ['open', 'acknowledged', 'snoozed'], async (trx) => {
+  return actWithEvents(db, request, 'resolve', ['open', 'acknowledged', 'snoozed'], async (trx) => {
     const resolution = { by: request.actor.name, reason: request.reason, now: null };
     const settled = await settleDeadEvents(trx, request.ticketId, request.actor.name, request.reason);
     await markResolved(trx, request.ticketId, { by: 'person' }, resolution);
@@ -55,7 +57,7 @@ export function resolveTicket(db: Db, request: ActRequest & { reason: string | n
 
 /** Opens it again, with what had been settled; a twin that has opened meanwhile is merged into it. */
 export function reopenTicket(db: Db, request: ActRequest): Promise<ActResult> {
-  return act(db, request, 'reopen', ['resolved'], async (trx) => {
+  return actWithEvents(db, request, 'reopen', ['resolved'], async (trx) => {
     await mergeTwin(trx, request.ticketId);
     await markOpen(trx, request.ticketId, { by: 'person' });
     await unsettleDeadEvents(trx, request.ticketId);
@@ -76,22 +78,36 @@ export function noteTicket(db: Db, request: Omit<ActRequest, 'seenRevision'> & {
   });
 }
 
-async function act(
-  db: Db,
-  request: ActRequest,
-  action: string,
-  from: LockedTicket['state'][],
-  change: (trx: Trx) => Promise<string>,
-): Promise<ActResult> {
+type Change = (trx: Trx) => Promise<string>;
+type States = LockedTicket['state'][];
+
+function act(db: Db, request: ActRequest, action: string, from: States, change: Change): Promise<ActResult> {
+  return db.transaction().execute((trx) => actWithin(trx, request, action, from, change));
+}
+
+/** For acts that change events too: events come before tickets in the order of locks, as in a retry and in a failure. */
+function actWithEvents(db: Db, request: ActRequest, action: string, from: States, change: Change): Promise<ActResult> {
   return db.transaction().execute(async (trx) => {
-    const ticket = await lockTicket(trx, request.ticketId);
-    if (!ticket) return { outcome: 'unknown', ticket: null };
-    const outcome = await changeOnce(trx, request, action, fits(ticket, request, from), change);
-    return { outcome, ticket: await findTicket(trx, request.ticketId) };
+    await lockDeadEvents(trx, request.ticketId);
+    await lockCause(trx, request.ticketId);
+    return actWithin(trx, request, action, from, change);
   });
 }
 
-function fits(ticket: LockedTicket, request: ActRequest, from: LockedTicket['state'][]): boolean {
+async function actWithin(
+  trx: Trx,
+  request: ActRequest,
+  action: string,
+  from: States,
+  change: Change,
+): Promise<ActResult> {
+  const ticket = await lockTicket(trx, request.ticketId);
+  if (!ticket) return { outcome: 'unknown', ticket: null };
+  const outcome = await changeOnce(trx, request, action, fits(ticket, request, from), change);
+  return { outcome, ticket: await findTicket(trx, request.ticketId) };
+}
+
+function fits(ticket: LockedTicket, request: ActRequest, from: States): boolean {
   const unchanged = request.seenRevision === null || request.seenRevision === ticket.stateRevision;
   return unchanged && from.includes(ticket.state);
 }
@@ -101,7 +117,7 @@ async function changeOnce(
   request: ActRequest,
   action: string,
   fitting: boolean,
-  change: (trx: Trx) => Promise<string>,
+  change: Change,
 ): Promise<'done' | 'repeated' | 'stale'> {
   const act = { commandId: request.commandId, ticketId: request.ticketId, action, actor: request.actor.name };
   const before = await trx

@@ -51,6 +51,22 @@ export async function lockTicket(trx: Trx, ticketId: number): Promise<LockedTick
   return row ?? null;
 }
 
+/** The dead events of the ticket and of its twins, sorted. */
+export async function lockDeadEvents(trx: Trx, ticketId: number): Promise<void> {
+  await sql`
+    select 1 from event where state = 'dead' and ticket_id in (
+      select twin.id from ticket mine join ticket twin using (fingerprint) where mine.id = ${ticketId})
+    order by provider, id for update`.execute(trx);
+}
+
+/** Nobody opens, reopens or attaches by this ticket's cause until the transaction ends. */
+export async function lockCause(trx: Trx, ticketId: number): Promise<void> {
+  await sql`
+    select 1 from cause where fingerprint = (select fingerprint from ticket where id = ${ticketId}) for update`.execute(
+    trx,
+  );
+}
+
 export type NewTicket = {
   cause: Cause;
   severity: Severity;

@@ -2,11 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { beforeEach, expect, test } from 'vitest';
 import { type Failures, openOrAttach, resolveDoneTickets } from '../../src/escalation/open-ticket.ts';
+import { reopenTicket, resolveTicket } from '../../src/escalation/ticket-acts.ts';
 import { findTicket } from '../../src/escalation/ticket-query.ts';
+import { markPicture } from '../../src/escalation/ticket-store.ts';
 import { createTestDatabase } from '../database.ts';
 import { insertEvent } from '../seed.ts';
 
 const { db } = await createTestDatabase();
+const ann = { personId: 1001, name: 'Ann' };
 
 let family = 0;
 let failing: Failures;
@@ -82,4 +85,37 @@ test('a ticket is not resolved by the event that was applied last while another 
   await attaching;
   expect(await resolving).toEqual([]);
   expect((await findTicket(db, ticketId))?.state).toBe('open');
+});
+
+test('a retry and a resolution of the same ticket at the same moment wait for each other, and neither fails', async () => {
+  const ticketId = await open();
+  const event = await insertEvent(db, { state: 'dead', ticketId, userId: 'u1' });
+  const locked = Promise.withResolvers<void>();
+  const retrying = db.transaction().execute(async (trx) => {
+    await trx.selectFrom('event').select('id').where('id', '=', event.id).forUpdate().execute();
+    locked.resolve();
+    await somebodyWaits();
+    await markPicture(trx, ticketId, { by: 'person' });
+  });
+  await locked.promise;
+  const resolving = resolveTicket(db, { ticketId, actor: ann, seenRevision: 1, commandId: `d${family}`, reason: null });
+  await retrying;
+  expect((await resolving).outcome).toBe('done');
+});
+
+test('a ticket reopened by hand while it fails again is opened once, and neither fails', async () => {
+  const ticketId = await open();
+  await resolveTicket(db, { ticketId, actor: ann, seenRevision: 1, commandId: `e${family}`, reason: null });
+  const locked = Promise.withResolvers<void>();
+  const failingAgain = db.transaction().execute(async (trx) => {
+    await trx.selectFrom('cause').select('ticket_id').where('ticket_id', '=', ticketId).forUpdate().execute();
+    locked.resolve();
+    await somebodyWaits();
+    return openOrAttach(trx, failing);
+  });
+  await locked.promise;
+  const reopening = reopenTicket(db, { ticketId, actor: ann, seenRevision: 2, commandId: `f${family}` });
+  expect(await failingAgain).toEqual({ ticketId, opened: false });
+  expect((await reopening).outcome).toBe('stale');
+  expect(await findTicket(db, ticketId)).toMatchObject({ state: 'open', failures: 2 });
 });
