@@ -20,8 +20,11 @@ export type BatchDeps = DeliverDeps & {
 };
 
 export type BatchRunner = {
-  /** Delivers claimed events to their end; answers those that must go back to the ledger because the database was away. */
-  deliver: (events: ClaimedEvent[]) => Promise<ClaimedEvent[]>;
+  /**
+   * Delivers claimed events to their end; answers those that must go back to the ledger because the database was away. `onDone` is
+   * told as soon as an event needs nobody's attention any more, which may be long before the slowest of them.
+   */
+  deliver: (events: ClaimedEvent[], onDone: (events: ClaimedEvent[]) => void) => Promise<ClaimedEvent[]>;
   /** Users somebody here is telling the product about. */
   busyUsers: () => string[];
 };
@@ -46,19 +49,25 @@ export function createBatchRunner(deps: BatchDeps): BatchRunner {
   });
 
   /** One event that cannot be folded never fails its neighbours: the batch is halved until it stands alone. */
-  async function deliver(events: ClaimedEvent[]): Promise<ClaimedEvent[]> {
+  async function deliver(events: ClaimedEvent[], onDone: (events: ClaimedEvent[]) => void): Promise<ClaimedEvent[]> {
     try {
       const readable = await readMalformedOnes(events);
       const { toTell, outcomes, report } = await keepFacts(deps, readable, deps.activation !== null);
       announce(outcomes, report);
-      const returned = await Promise.all([...groupByUser(toTell)].map(([userId, own]) => tellUser(userId, own)));
+      onDone(outcomes.map((outcome) => outcome.event));
+      const calls = [...groupByUser(toTell)].map(async ([userId, own]) => {
+        const returned = await tellUser(userId, own);
+        onDone(own);
+        return returned;
+      });
+      const returned = await Promise.all(calls);
       return returned.flat();
     } catch (error) {
       if (isAboutTheServer(error)) return goBack(events, error);
       if (events.length === 1) return failAlone(events[0]!, error);
     }
     const half = Math.ceil(events.length / 2);
-    return [...(await deliver(events.slice(0, half))), ...(await deliver(events.slice(half)))];
+    return [...(await deliver(events.slice(0, half), onDone)), ...(await deliver(events.slice(half), onDone))];
   }
 
   async function readMalformedOnes(events: ClaimedEvent[]): Promise<ClaimedEvent[]> {

@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely';
 import { markSent } from '../entitlement/entitlement-store.ts';
+import { lockUsers } from '../entitlement/fact-store.ts';
 import type { Cause } from '../escalation/fingerprint.ts';
 import { fingerprintOf } from '../escalation/fingerprint.ts';
 import {
@@ -50,6 +51,10 @@ export type FinishReport = {
  * has taken over is left as it is, and counts nowhere.
  */
 export async function finishEvents(trx: Trx, outcomes: Outcome[], told: Told[]): Promise<FinishReport> {
+  await lockUsers(
+    trx,
+    told.map((one) => one.userId),
+  );
   await markSent(
     trx,
     told.flatMap((one) => one.sent),

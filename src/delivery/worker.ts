@@ -62,14 +62,19 @@ export function createWorker(deps: WorkerDeps): Worker {
 
   function begin(events: ClaimedEvent[]): Promise<void> {
     for (const event of events) held.set(heldKey(event), event);
-    const run = runner.deliver(events).then((returned) => {
-      for (const event of events) held.delete(heldKey(event));
+    const run = runner.deliver(events, letGo).then((returned) => {
       toHandBack.push(...returned);
       running.delete(run);
-      loop.wake();
+      letGo(events);
     });
     running.add(run);
     return run;
+  }
+
+  /** One call that hangs keeps one slot; the slots of the events claimed with it are free as soon as those are done. */
+  function letGo(events: ClaimedEvent[]): void {
+    for (const event of events) if (held.get(heldKey(event)) === event) held.delete(heldKey(event));
+    loop.wake();
   }
 
   /** What could not be finished because the database was away goes back untouched as soon as it is there again. */

@@ -179,6 +179,7 @@ export async function markPaymentUsers(
  * one order: users need no row of their own for it, and a transaction pooler does not mind.
  */
 export async function lockUsers(trx: Trx, userIds: string[]): Promise<void> {
+  if (userIds.length === 0) return;
   await sql`
     select pg_advisory_xact_lock(key) from (
       select distinct hashtextextended(user_id, 0) as key from unnest(${userIds}::text[]) as u(user_id) order by key
