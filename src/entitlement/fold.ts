@@ -57,14 +57,23 @@ export function isActive(entitlement: { revoked: boolean; until: Date | null }, 
   return !entitlement.revoked && (entitlement.until === null || entitlement.until > now);
 }
 
+/** Grouped once: one user may have tens of thousands of payments, and is folded again for each. */
 function paidGrants(facts: Fact[], plans: Plans): Grant[] {
-  return facts.filter((fact) => fact.type === 'paid').map((paid) => paidGrant(paid, facts, plans));
+  const bySubject = Map.groupBy(facts, subjectKey);
+  const cancellations = facts.filter((fact) => fact.type === 'canceled');
+  return facts
+    .filter((fact) => fact.type === 'paid')
+    .map((paid) => paidGrant(paid, bySubject.get(subjectKey(paid))!, cancellations, plans));
 }
 
-function paidGrant(paid: Fact, facts: Fact[], plans: Plans): Grant {
-  const own = facts.filter((fact) => fact.provider === paid.provider && fact.subject === paid.subject && fact !== paid);
+function subjectKey(fact: Fact): string {
+  return `${fact.provider} ${fact.subject}`;
+}
+
+function paidGrant(paid: Fact, ofSubject: Fact[], cancellations: Fact[], plans: Plans): Grant {
+  const own = ofSubject.filter((fact) => fact !== paid);
   const start = Math.min(paid.at.getTime(), time(paid.detail?.periodStart) ?? Number.POSITIVE_INFINITY);
-  const cut = earliestCancellation(paid, facts);
+  const cut = earliestCancellation(paid, cancellations);
   const end = Math.min(
     time(paid.detail?.periodEnd) ?? Number.POSITIVE_INFINITY,
     cut?.until ?? Number.POSITIVE_INFINITY,
@@ -120,9 +129,9 @@ function lastVerdict(told: Fact[]): FactType | null {
 }
 
 /** A cancellation cuts what was paid before it takes effect, and nothing that was paid afterwards. */
-function earliestCancellation(paid: Fact, facts: Fact[]): { until: number; fact: Fact } | null {
-  const cuts = facts
-    .filter((fact) => fact.type === 'canceled' && concerns(fact, paid))
+function earliestCancellation(paid: Fact, cancellations: Fact[]): { until: number; fact: Fact } | null {
+  const cuts = cancellations
+    .filter((fact) => concerns(fact, paid))
     .map((fact) => ({ until: time(fact.detail?.cancelAt) ?? fact.at.getTime(), fact }))
     .filter((cut) => paid.at.getTime() <= cut.until);
   return cuts.sort((a, b) => a.until - b.until || a.fact.effect.localeCompare(b.fact.effect))[0] ?? null;
