@@ -85,13 +85,22 @@ export async function renewLeases(
   );
 }
 
-/** Takes events away from holders whose lease ran out, writes down that a try was lost, and answers how many there were. */
+/**
+ * Takes events away from holders whose lease ran out, writes down that a try was lost, and answers how many there were. State by
+ * state, because each has its index: asked for both at once, the whole ledger was read.
+ */
 export async function reclaimExpired(db: Db, now: Date | null = null): Promise<number> {
   const { rows } = await sql<{ reclaimed: number }>`
-    with expired as materialized (
+    with fresh as materialized (
       select provider, id from event
-      where state in ('pending', 'retrying') and lease_until < coalesce(${now}::timestamptz, clock_timestamp())
-      order by provider, id for update skip locked
+      where state = 'pending' and lease_until < coalesce(${now}::timestamptz, clock_timestamp())
+      order by id for update skip locked
+    ), again as materialized (
+      select provider, id from event
+      where state = 'retrying' and lease_until < coalesce(${now}::timestamptz, clock_timestamp())
+      order by due_at for update skip locked
+    ), expired as (
+      select * from fresh union all select * from again
     ), taken as (
       update event e set lease_until = null, fence = e.fence + 1, lost_leases = e.lost_leases + 1, attempts = e.attempts + 1
       from expired where e.provider = expired.provider and e.id = expired.id

@@ -146,18 +146,32 @@ export async function findFacts(trx: Trx, keys: FactKey[]): Promise<KnownFact[]>
   return rows;
 }
 
-/** Gives facts that waited for their user the user now known; answers whose facts those are. */
+/**
+ * Gives facts that waited for their user the user now known; answers whose facts those are. Looked up one by one on purpose: a join
+ * that may use either id read all facts that nobody claims for each of them.
+ */
 export async function learnUsers(
   trx: Trx,
   known: { provider: string; transactionId: string | null; subscriptionId: string | null; userId: string }[],
 ): Promise<{ provider: string; transactionId: string | null; userId: string }[]> {
   if (known.length === 0) return [];
   const { rows } = await sql<{ provider: string; transactionId: string | null; userId: string }>`
-    update fact f set user_id = k.user_id
-    from ${rowsOf(known, { provider: 'text', transactionId: 'text', subscriptionId: 'text', userId: 'text' })}
-      as k(provider, transaction_id, subscription_id, user_id)
-    where f.user_id is null and f.provider = k.provider
-      and (f.transaction_id = k.transaction_id or f.subscription_id = k.subscription_id)
+    with known as materialized (
+      select * from ${rowsOf(known, { provider: 'text', transactionId: 'text', subscriptionId: 'text', userId: 'text' })}
+        as k(provider, transaction_id, subscription_id, user_id)
+    ), found as (
+      select known.user_id, own.* from known cross join lateral (
+        select provider, subject, effect from fact
+        where fact.user_id is null and fact.provider = known.provider and fact.subject = known.transaction_id offset 0
+      ) own
+      union
+      select known.user_id, own.* from known cross join lateral (
+        select provider, subject, effect from fact
+        where fact.user_id is null and fact.provider = known.provider and fact.subscription_id = known.subscription_id offset 0
+      ) own
+    )
+    update fact f set user_id = found.user_id from found
+    where f.user_id is null and f.provider = found.provider and f.subject = found.subject and f.effect = found.effect
     returning f.provider, f.transaction_id as "transactionId", f.user_id as "userId"`.execute(trx);
   return rows;
 }
