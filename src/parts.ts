@@ -26,6 +26,7 @@ import type { WholeConfig } from './stand-ins.ts';
 import { createTelegramApi } from './telegram/api-client.ts';
 import { createTelegramIn } from './telegram/bot.ts';
 import { startSender } from './telegram/sender.ts';
+import { findChatState } from './telegram/sender-chat-store.ts';
 
 export type Service = { url: string; stop: () => Promise<void> };
 
@@ -182,6 +183,11 @@ async function startTelegram(
     holder: replicaId,
   });
   ground.onStop(sender.stop);
+  ground.health.watchPart('engineering chat', async () => {
+    const missing = sender.missingRights();
+    if (missing.length > 0) return `the bot lacks ${missing.join(', ')}`;
+    return describeState(await findChatState(db, bot.engineeringChatId, ground.clock.now()));
+  });
   log.info({ chat: bot.engineeringChatId }, 'telegram is on');
 }
 

@@ -72,8 +72,7 @@ async function startSandboxFor(
 ): Promise<Sandbox> {
   const { startSandbox, ANN, BEN, ENGINEERING_CHAT_ID } = await load();
   const secrets = readLocalSecrets(config.dataDir);
-  const sandbox = await startSandbox({
-    port: config.sandboxPort,
+  const sandbox = await startOn(config.sandboxPort, startSandbox, {
     stateFile: join(config.dataDir, 'sandbox.json'),
     webhookUrl: `http://127.0.0.1:${config.port}/webhooks/${DEMO_PROVIDER}`,
     providerName: DEMO_PROVIDER,
@@ -82,6 +81,18 @@ async function startSandboxFor(
   });
   stops.push(sandbox.close);
   return { ...sandbox, staff: [ANN, BEN], engineeringChatId: ENGINEERING_CHAT_ID };
+}
+
+/** The port's error would otherwise speak of PORT. */
+async function startOn(
+  port: number,
+  start: SandboxModule['startSandbox'],
+  options: Omit<Parameters<SandboxModule['startSandbox']>[0], 'port'>,
+): ReturnType<SandboxModule['startSandbox']> {
+  return start({ ...options, port }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE') throw error;
+    throw new Error(`Port ${port} is taken by another program: end it, or set SANDBOX_PORT to another one`);
+  });
 }
 
 function complete(config: Config, databaseUrl: string, sandbox: Sandbox | null): WholeConfig {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Fact } from '../entitlement/fold.ts';
-import type { Reader } from './snapshot.ts';
+import type { Reader } from '../platform/snapshot.ts';
 
 export type EntitlementRow = { feature: string; since: Date; until: Date | null; revoked: boolean; revision: number };
 

@@ -2,8 +2,8 @@ import { foldFeatures, isActive } from '../entitlement/fold.ts';
 import type { Plans } from '../entitlement/plans.ts';
 import { formatEventId } from '../ledger/event-id.ts';
 import type { FactType } from '../platform/schema.ts';
+import { type Reader, readInOneSnapshot } from '../platform/snapshot.ts';
 import { type EntitlementRow, listEntitlements, listFacts, type StoredFact } from './entitlement-query.ts';
-import { type Reader, readInOneSnapshot } from './snapshot.ts';
 import { canBeStored } from './storable-text.ts';
 
 /** One fact that explains a feature. */

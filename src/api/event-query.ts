@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { AttemptOutcome, DeadReason, EventState } from '../platform/schema.ts';
-import type { Reader } from './snapshot.ts';
+import type { Reader } from '../platform/snapshot.ts';
 
 export type EventRow = {
   provider: string;

@@ -1,7 +1,7 @@
 import { formatEventId } from '../ledger/event-id.ts';
 import type { AttemptOutcome, DeadReason, EventState } from '../platform/schema.ts';
+import { type Reader, readInOneSnapshot } from '../platform/snapshot.ts';
 import { type AttemptRow, type EventRow, findEvent, listAttempts } from './event-query.ts';
-import { type Reader, readInOneSnapshot } from './snapshot.ts';
 import { canBeStored } from './storable-text.ts';
 import { findTicketLink, type TicketLink } from './ticket-link-query.ts';
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Reader } from './snapshot.ts';
+import type { Reader } from '../platform/snapshot.ts';
 
 /** Whether anybody has, or once had, this feature: plans change, and by hand more can be granted than any plan holds. */
 export async function isFeatureOfAnybody(db: Reader, feature: string): Promise<boolean> {

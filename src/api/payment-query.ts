@@ -1,5 +1,5 @@
+import type { Reader } from '../platform/snapshot.ts';
 import type { NotedPayment } from './payment-summary.ts';
-import type { Reader } from './snapshot.ts';
 
 /** Null until the first event of the transaction was applied. */
 export async function findNotedPayment(

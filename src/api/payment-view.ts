@@ -1,5 +1,6 @@
 import type { Plans } from '../entitlement/plans.ts';
 import type { FactType } from '../platform/schema.ts';
+import { type Reader, readInOneSnapshot } from '../platform/snapshot.ts';
 import { listEntitlements, listFacts, type StoredFact } from './entitlement-query.ts';
 import { type EntitlementView, toEntitlementViews } from './entitlement-view.ts';
 import {
@@ -13,7 +14,6 @@ import { type EventView, toEventView } from './event-view.ts';
 import { findNotedPayment } from './payment-query.ts';
 import type { PaymentStatus, ToldFact } from './payment-status.ts';
 import { payingUser, type SummarisedEvent, summarisePayment } from './payment-summary.ts';
-import { type Reader, readInOneSnapshot } from './snapshot.ts';
 import { canBeStored } from './storable-text.ts';
 import { findTicketLink, type TicketLink } from './ticket-link-query.ts';
 

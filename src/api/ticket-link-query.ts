@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { ticketName } from '../escalation/ticket-view.ts';
 import type { Severity, TicketState } from '../platform/schema.ts';
-import type { Reader } from './snapshot.ts';
+import type { Reader } from '../platform/snapshot.ts';
 
 /** A payment's ticket, as the product sees it. */
 export type TicketLink = {

@@ -22,15 +22,16 @@ export type ClaimedEvent = {
   country: string | null;
   tries: number;
   lostLeases: number;
-  /** What it failed of last. */
+  /** What it failed of last, and the ticket it stands on since. */
   errorFamily: string | null;
+  ticketId: number | null;
 };
 
 const RETURNED =
   sql.raw(`e.provider, e.id, e.fence, e.kind, e.transaction_id as "transactionId", e.subscription_id as "subscriptionId",
   e.user_id as "userId", e.amount_minor as "amountMinor", e.currency, e.payer_country as "payerCountry", e.plan,
   e.occurred_at as "occurredAt", e.received_at as "receivedAt", coalesce(e.facts, '[]') as facts, e.country, e.tries,
-  e.lost_leases as "lostLeases", e.error_family as "errorFamily"`);
+  e.lost_leases as "lostLeases", e.error_family as "errorFamily", e.ticket_id as "ticketId"`);
 
 export type ClaimOptions = {
   limit: number;

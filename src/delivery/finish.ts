@@ -126,6 +126,7 @@ function groupByCause(dying: Dying[]): Failures[] {
     groups.set(fingerprintOf(cause), {
       cause,
       count: (group?.count ?? 0) + 1,
+      knownOn: [...(group?.knownOn ?? []), ...(outcome.event.ticketId === null ? [] : [outcome.event.ticketId])],
       countries: [...(group?.countries ?? []), outcome.event.payerCountry ?? outcome.event.country],
       sampleTransaction: group?.sampleTransaction ?? outcome.event.transactionId,
       needsLook: outcome.needsLook,

@@ -1,4 +1,5 @@
 import type { Transaction } from 'kysely';
+import { putNotice } from '../notice/notice-store.ts';
 import type { Db } from '../platform/database.ts';
 import type { Schema, Severity } from '../platform/schema.ts';
 import { type Cause, fingerprintOf } from './fingerprint.ts';
@@ -15,8 +16,10 @@ import {
   lockTicket,
   markOpen,
   markResolved,
+  markSample,
   markSeverity,
 } from './ticket-store.ts';
+import { ticketName } from './ticket-view.ts';
 
 type Trx = Transaction<Schema>;
 
@@ -27,6 +30,8 @@ const REOPEN_WITHIN_MS = 2 * 60 * 60 * 1000;
 export type Failures = {
   cause: Cause;
   count: number;
+  /** Tickets that some of them stand on already: failing again there, after a retry, counts no second time. */
+  knownOn?: number[];
   /** Where the webhooks came from; null is unknown. */
   countries: (string | null)[];
   sampleTransaction: string | null;
@@ -46,7 +51,7 @@ export async function openOrAttach(trx: Trx, failures: Failures, now: Date | nul
   if (latest.state === 'merged') return openTicket(trx, failures, now);
   if (latest.state === 'resolved') {
     if (!resolvedTooEarly(latest, now ?? new Date())) return openTicket(trx, failures, now);
-    await reopenByItself(trx, latest.id, now);
+    await reopenByItself(trx, latest, failures, now);
   }
   await attach(trx, latest, failures, now);
   return { ticketId: latest.id, opened: false };
@@ -74,15 +79,21 @@ async function openTicket(trx: Trx, failures: Failures, now: Date | null): Promi
   return { ticketId, opened: true };
 }
 
-async function reopenByItself(trx: Trx, ticketId: number, now: Date | null): Promise<void> {
-  await markOpen(trx, ticketId, { by: 'itself' });
-  await appendLog(trx, { ticketId, kind: 'reopened', actor: null, text: 'failing again, reopened', now });
+/** An edit of the old card rings no phone, so a word under it says so too. */
+async function reopenByItself(trx: Trx, ticket: LockedTicket, failures: Failures, now: Date | null): Promise<void> {
+  await markOpen(trx, ticket.id, { by: 'itself' });
+  await markSample(trx, ticket.id, failures.sampleTransaction);
+  await appendLog(trx, { ticketId: ticket.id, kind: 'reopened', actor: null, text: 'failing again, reopened', now });
+  const key = `reopened:${ticket.id}:${ticket.stateRevision}`;
+  const text = `↩️ ${ticketName(ticket.id)} is failing again, so it is open again`;
+  await putNotice(trx, { key, kind: 'ticket', ticketId: ticket.id, body: { text } });
 }
 
 async function attach(trx: Trx, ticket: LockedTicket, failures: Failures, now: Date | null): Promise<void> {
   const countries = addCountries(ticket.countries, failures.countries);
-  await attachFailures(trx, ticket.id, { failures: failures.count, countries, now });
-  const step = crossedStep(ticket.failures, ticket.failures + failures.count);
+  const more = failures.count - (failures.knownOn ?? []).filter((id) => id === ticket.id).length;
+  await attachFailures(trx, ticket.id, { failures: more, countries, now });
+  const step = crossedStep(ticket.failures, ticket.failures + more);
   if (step) await appendLog(trx, { ticketId: ticket.id, kind: 'growing', actor: null, text: `${step}+ failures`, now });
 }
 

@@ -1,15 +1,12 @@
-import { type Kysely, sql } from 'kysely';
-import type { Schema } from '../platform/schema.ts';
+import { sql } from 'kysely';
+import { type Reader, readInOneSnapshot } from '../platform/snapshot.ts';
 import { type TicketLogLine, type TicketStage, type TicketView, ticketName } from './ticket-view.ts';
-
-/** Both a database and a transaction can be read. */
-type Reader = Kysely<Schema>;
 
 const LOG_LINES = 8;
 
 /** The ticket as it is now, and whom it concerns; null when there is none with this number. */
 export async function findTicket(db: Reader, id: number): Promise<TicketView | null> {
-  const [view] = await readTickets(db, [id]);
+  const [view] = await readInOneSnapshot(db, (reader) => readTickets(reader, [id]));
   return view ?? null;
 }
 
@@ -24,7 +21,7 @@ export async function listOpenTickets(db: Reader, options: { limit: number }): P
     .limit(options.limit)
     .execute();
   const ids = rows.map((row) => row.id);
-  const views = await readTickets(db, ids);
+  const views = await readInOneSnapshot(db, (reader) => readTickets(reader, ids));
   return views.sort((a, b) => ids.indexOf(a.id) - ids.indexOf(b.id));
 }
 

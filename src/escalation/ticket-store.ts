@@ -119,6 +119,10 @@ export async function attachFailures(
     .execute();
 }
 
+export async function markSample(trx: Trx, ticketId: number, transactionId: string | null): Promise<void> {
+  await trx.updateTable('ticket').set({ sample_transaction: transactionId }).where('id', '=', ticketId).execute();
+}
+
 export async function markSeverity(trx: Trx, ticketId: number, severity: Severity): Promise<void> {
   await trx
     .updateTable('ticket')

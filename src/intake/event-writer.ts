@@ -123,7 +123,7 @@ function sqlState(error: unknown): string | undefined {
 async function storeMalformed(deps: Deps, arrival: Arrival): Promise<number | null> {
   const unreadable = { ...arrival, dedupKey: ledgerKey(arrival) };
   return deps.db.transaction().execute(async (trx) => {
-    const id = await insertMalformed(trx, unreadable);
+    const id = await insertMalformed(trx, unreadable, whyUnreadable(arrival));
     await countReceived(trx, 1, id === null ? 1 : 0);
     if (id === null) return null;
     const { ticketId } = await openOrAttach(trx, {
@@ -144,6 +144,11 @@ function ledgerKey(arrival: Arrival): string {
   const usable = arrival.dedupKey.isWellFormed() && !arrival.dedupKey.includes('\0');
   const fits = Buffer.byteLength(arrival.dedupKey) <= MAX_KEY_BYTES;
   return usable && fits ? arrival.dedupKey : `sha256:${arrival.bodyHash.toString('hex')}`;
+}
+
+function whyUnreadable(arrival: Arrival): string {
+  if (arrival.content.outcome === 'malformed') return arrival.content.message;
+  return 'something in it cannot be stored: a NUL, a lone surrogate, or a value too large';
 }
 
 async function answerAll(

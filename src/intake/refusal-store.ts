@@ -66,6 +66,43 @@ export async function listUnverifiedRefusals(db: Db, ticketId: number): Promise<
     .execute();
 }
 
+export type RefusalEvidence = {
+  cause: string;
+  detail: string | null;
+  country: string | null;
+  receivedAt: Date;
+  ageSeconds: number | null;
+  headerNames: string[];
+  secretFingerprints: string[];
+  bodyHash: Buffer;
+  bodyBytes: number;
+};
+
+/** What is known of the ticket's latest refusals, newest first; never the bytes. */
+export async function listRefusalEvidence(
+  db: Db,
+  ticketId: number,
+  options: { limit: number },
+): Promise<RefusalEvidence[]> {
+  return db
+    .selectFrom('refusal')
+    .select([
+      'cause',
+      'detail',
+      'country',
+      'received_at as receivedAt',
+      'age_seconds as ageSeconds',
+      'header_names as headerNames',
+      'secret_fingerprints as secretFingerprints',
+      'body_hash as bodyHash',
+      'body_bytes as bodyBytes',
+    ])
+    .where('ticket_id', '=', ticketId)
+    .orderBy('id', 'desc')
+    .limit(options.limit)
+    .execute();
+}
+
 export async function markVerified(trx: Trx, id: number, event: { provider: string; id: number }): Promise<void> {
   await trx
     .updateTable('refusal')

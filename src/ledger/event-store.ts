@@ -86,8 +86,8 @@ function toRow(arrival: Arrival): Record<string, unknown> {
   };
 }
 
-/** A webhook that cannot be read is kept by its bytes alone. Null when its key is there already. */
-export async function insertMalformed(trx: Trx, arrival: Arrival): Promise<number | null> {
+/** A webhook that cannot be read is kept by its bytes alone, and why it cannot. Null when its key is there already. */
+export async function insertMalformed(trx: Trx, arrival: Arrival, why: string): Promise<number | null> {
   const row = await trx
     .insertInto('event')
     .values({
@@ -111,6 +111,7 @@ export async function insertMalformed(trx: Trx, arrival: Arrival): Promise<numbe
       state: 'dead',
       reason: 'malformed',
       error_family: 'malformed',
+      attempts: 1,
       ticket_id: null,
       redrive_id: null,
       settled_by: null,
@@ -120,6 +121,7 @@ export async function insertMalformed(trx: Trx, arrival: Arrival): Promise<numbe
     .returning('id')
     .executeTakeFirst();
   if (!row) return null;
+  await insertReading(trx, { provider: arrival.provider, id: row.id }, arrival.receivedAt, why);
   await sql`
     insert into payload (provider, event_id, month, content_encoding, headers, body)
     values (${arrival.provider}, ${row.id}, date_trunc('month', ${arrival.receivedAt}::timestamptz at time zone 'utc')::date,
@@ -127,6 +129,17 @@ export async function insertMalformed(trx: Trx, arrival: Arrival): Promise<numbe
     trx,
   );
   return row.id;
+}
+
+/** Reading it was the first try there was. */
+async function insertReading(trx: Trx, event: { provider: string; id: number }, at: Date, why: string): Promise<void> {
+  const attempt = { provider: event.provider, event_id: event.id, n: 1, started_at: at, duration_ms: 0 };
+  const outcome = { dependency: 'intake', outcome: 'permanent', error: why } as const;
+  const rest = { http_status: null, error_code: 'MALFORMED', delay_ms: null };
+  await trx
+    .insertInto('attempt')
+    .values({ ...attempt, ...outcome, ...rest })
+    .execute();
 }
 
 export async function countReceived(trx: Trx, received: number, duplicate: number): Promise<void> {

@@ -15,7 +15,7 @@ export type NoticeDraft = {
   /** Says the thing once: the same key again replaces the words of the message that is there. */
   key: string;
   kind: NoticeKind;
-  /** The chat as configured; where it has moved since is the sender's affair. */
+  /** The chat as configured; where it has moved since is the sender's affair. Neither chat nor person: the engineering chat. */
   chatId?: number;
   personId?: number;
   /** The ticket whose card it answers. */
@@ -63,7 +63,10 @@ const PENDING_MAX = 200;
 
 /** The oldest first. Only the holder of the chat's sender lease asks, so no row needs to be claimed. */
 export function listPendingNotices(db: Writer, chatIds: number[]): Promise<PendingNotice[]> {
-  return pendingNotices(db).where('chat_id', 'in', chatIds).execute();
+  return pendingNotices(db)
+    .where('person_id', 'is', null)
+    .where((eb) => eb.or([eb('chat_id', 'in', chatIds), eb('chat_id', 'is', null)]))
+    .execute();
 }
 
 /** What waits to be told to people in private, the oldest first. */

@@ -8,6 +8,8 @@ export type Backlog = {
   /** Of the oldest event whose time has come and that nobody is working on; 0 when there is none. */
   oldestDueSeconds: number;
   openTickets: Record<Severity, number>;
+  /** Ever. */
+  openedTickets: number;
   /** What promise 4 leaves unexplained; anything but 0 is a bug. */
   unexplainedReceived: number;
   unexplainedStored: number;
@@ -18,7 +20,8 @@ export async function readBacklog(db: Db): Promise<Backlog> {
   const counted = await sumCounters(db);
   const oldestDueSeconds = await findOldestDueSeconds(db);
   const openTickets = await countOpenTickets(db);
-  return { ...counted, oldestDueSeconds, openTickets };
+  const openedTickets = await countTickets(db);
+  return { ...counted, oldestDueSeconds, openTickets, openedTickets };
 }
 
 async function sumCounters(db: Db): Promise<Pick<Backlog, 'waiting' | 'unexplainedReceived' | 'unexplainedStored'>> {
@@ -42,6 +45,14 @@ async function findOldestDueSeconds(db: Db): Promise<number> {
          order by due_at limit 1)
     ) heads where due_at <= clock_timestamp()`.execute(db);
   return rows[0]!.seconds;
+}
+
+async function countTickets(db: Db): Promise<number> {
+  const { tickets } = await db
+    .selectFrom('ticket')
+    .select((eb) => eb.fn.countAll<number>().as('tickets'))
+    .executeTakeFirstOrThrow();
+  return tickets;
 }
 
 async function countOpenTickets(db: Db): Promise<Backlog['openTickets']> {

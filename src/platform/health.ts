@@ -9,7 +9,7 @@ export type Health = {
   /** What a part says about itself, `ok` or what is wrong. It is shown by `/readyz` and never makes it fail. */
   reportPart(name: string, state: string): void;
   /** The same, asked at each check. */
-  watchPart(name: string, readState: () => string): void;
+  watchPart(name: string, readState: () => string | Promise<string>): void;
   check(): Promise<Readiness>;
 };
 
@@ -27,7 +27,7 @@ export function createHealth(options: {
   commitLimitMs?: number;
   cacheMs?: number;
 }): Health {
-  const parts = new Map<string, () => string>();
+  const parts = new Map<string, () => string | Promise<string>>();
   let heartbeat: Promise<void> | null = null;
   let last: { at: number; database: Promise<string> } | null = null;
 
@@ -60,13 +60,20 @@ export function createHealth(options: {
     watchPart: (name, readState) => void parts.set(name, readState),
     check: async () => {
       const database = await askDatabase();
-      return { ready: database === 'ok', database, parts: readParts(parts) };
+      return { ready: database === 'ok', database, parts: await readParts(parts) };
     },
   };
 }
 
-function readParts(parts: Map<string, () => string>): Record<string, string> {
-  return Object.fromEntries([...parts].map(([name, readState]) => [name, readState()]));
+const PART_LIMIT_MS = 500;
+
+/** A part that cannot say how it is, or not in time, is unknown; that never makes the answer fail or late. */
+async function readParts(parts: Map<string, () => string | Promise<string>>): Promise<Record<string, string>> {
+  const states = [...parts].map(async ([name, readState]) => {
+    const state = Promise.resolve().then(readState);
+    return [name, await withTimeLimit(state, PART_LIMIT_MS).catch(() => 'unknown')] as const;
+  });
+  return Object.fromEntries(await Promise.all(states));
 }
 
 /** `/healthz` is for "restart me", `/readyz` for "send me traffic". */

@@ -118,12 +118,6 @@ function defineDeliveryMetrics(registry: Registry) {
 function defineTicketMetrics(registry: Registry) {
   const registers = [registry];
   return {
-    ticketsOpened: new Counter({
-      name: 'breakwater_tickets_opened_total',
-      help: 'Tickets opened or reopened',
-      labelNames: ['severity'],
-      registers,
-    }),
     cardsShown: new Counter({
       name: 'breakwater_cards_shown_total',
       help: 'Cards drawn in the chat: sent for the first time, or edited',
@@ -164,6 +158,11 @@ function defineBacklog(registry: Registry) {
       help: 'How long the oldest event whose time has come has waited for a worker',
       registers,
     }),
+    ticketsOpened: new Counter({
+      name: 'breakwater_tickets_opened_total',
+      help: 'Tickets ever opened, read from the database: the same from every replica',
+      registers,
+    }),
     ticketsOpen: new Gauge({
       name: 'breakwater_tickets_open',
       help: 'Tickets that are neither resolved nor merged, by severity',
@@ -180,13 +179,14 @@ function defineBacklog(registry: Registry) {
 }
 
 async function showBacklog(gauges: ReturnType<typeof defineBacklog>, read?: () => Promise<Backlog>): Promise<void> {
-  for (const gauge of [gauges.queueDepth, gauges.oldestDue]) gauge.remove();
+  for (const gauge of [gauges.queueDepth, gauges.oldestDue, gauges.ticketsOpened]) gauge.remove();
   for (const gauge of [gauges.ticketsOpen, gauges.unexplained]) gauge.reset();
   const backlog = await readInTime(read);
   if (!backlog) return;
   gauges.queueDepth.set(backlog.waiting);
   gauges.oldestDue.set(backlog.oldestDueSeconds);
   for (const [severity, tickets] of Object.entries(backlog.openTickets)) gauges.ticketsOpen.set({ severity }, tickets);
+  gauges.ticketsOpened.inc(backlog.openedTickets);
   gauges.unexplained.set({ of: 'received' }, backlog.unexplainedReceived);
   gauges.unexplained.set({ of: 'stored' }, backlog.unexplainedStored);
 }

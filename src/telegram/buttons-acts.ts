@@ -1,5 +1,6 @@
 import { FormattedString, fmt } from '@grammyjs/parse-mode';
 import type { Api } from 'grammy';
+import { findEventView } from '../api/event-view.ts';
 import { findPaymentView } from '../api/payment-view.ts';
 import {
   type ActRequest,
@@ -10,6 +11,7 @@ import {
 } from '../escalation/ticket-acts.ts';
 import { findTicket, listTicketEvents } from '../escalation/ticket-query.ts';
 import type { TicketView } from '../escalation/ticket-view.ts';
+import { listRefusalEvidence } from '../intake/refusal-store.ts';
 import { putNotice } from '../notice/notice-store.ts';
 import { actorOf, type Person } from '../people/person.ts';
 import { markPrivateChat } from '../people/person-store.ts';
@@ -22,6 +24,7 @@ import { doneWords, truthWords, verifiedWords } from './buttons-text.ts';
 import { adoptMessage } from './card-store.ts';
 import { causeWords } from './card-text.ts';
 import { paymentText } from './commands/tx.ts';
+import { refusalText, unreadableText } from './evidence-text.ts';
 
 export type TicketPress = {
   ticketId: number;
@@ -110,21 +113,38 @@ async function inspect(deps: BotDeps, api: Api, press: TicketPress, answer: Pres
 
 async function inspectText(deps: BotDeps, ticket: TicketView, scope: Scope): Promise<FormattedString> {
   const head = fmt`🔍 ${FormattedString.bold(ticket.name)} · ${causeWords(ticket)}`;
-  const events = await listTicketEvents(deps.db, ticket.id, { limit: 20 });
-  const sample = events.find((event) => event.transactionId !== null);
-  if (!sample) return FormattedString.join([head, fmt`${emptyWords(ticket)}`], '\n');
-  const view = await findPaymentView(deps.db, sample.provider, sample.transactionId!, deps.clock.now(), deps.plans);
-  const payment = view ? await paymentText(deps, view, scope) : fmt`${emptyWords(ticket)}`;
+  const body = (await evidenceText(deps, ticket, scope)) ?? fmt`${ticket.log.map((line) => line.text).join('\n')}`;
   const others = Math.max(0, ticket.failures - 1);
   const more =
     others > 0 ? fmt`\n… and ${others.toLocaleString('en-US')} more. /ticket ${ticket.name} lists some.` : fmt``;
-  return fmt`${head}\n\n${payment}${more}`;
+  return fmt`${head}\n\n${body}${more}`;
 }
 
-function emptyWords(ticket: TicketView): string {
-  if (ticket.refusals > 0)
-    return `${ticket.refusals} refused webhooks, none of which could be trusted. Check the signing secret.`;
-  return ticket.log.map((line) => line.text).join('\n');
+const REFUSALS_SHOWN = 3;
+
+/** One payment of it; or one webhook that could not be read; or the latest that could not be trusted. */
+async function evidenceText(deps: BotDeps, ticket: TicketView, scope: Scope): Promise<FormattedString | null> {
+  if (ticket.errorFamily.startsWith('signature: ')) {
+    return refusalText(
+      await listRefusalEvidence(deps.db, ticket.id, { limit: REFUSALS_SHOWN }),
+      scope,
+      deps.clock.now(),
+    );
+  }
+  const events = await listTicketEvents(deps.db, ticket.id, { limit: 20 });
+  const sample = events.find((event) => event.transactionId !== null);
+  if (!sample) return events[0] ? unreadable(deps, events[0], scope) : null;
+  const view = await findPaymentView(deps.db, sample.provider, sample.transactionId!, deps.clock.now(), deps.plans);
+  return view ? paymentText(deps, view, scope) : null;
+}
+
+async function unreadable(
+  deps: BotDeps,
+  key: { provider: string; id: number },
+  scope: Scope,
+): Promise<FormattedString | null> {
+  const event = await findEventView(deps.db, key, deps.clock.now());
+  return event ? unreadableText(event, scope, deps.clock.now()) : null;
 }
 
 /** It may take longer than a press can wait; then the outcome is told under the card. */

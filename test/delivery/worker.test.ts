@@ -217,6 +217,22 @@ describe('with a product to tell', () => {
     expect(await redriveEvent(db, { ...event, actor, commandId: `e${n}` })).toEqual({ outcome: 'nothing' });
   });
 
+  test('a payment that dies again after a retry is still one payment on its ticket', async () => {
+    product.misbehave({ kind: 'status', status: 418, user });
+    const event = await paid();
+    await deliver({ activation });
+    const { ticket_id: ticketId } = await readEvent(event);
+    await redriveTicket(db, { ticketId: ticketId!, actor: { personId: 1001, name: 'Ann' }, commandId: `again${n}` });
+    await deliver({ activation });
+    expect(await readEvent(event)).toMatchObject({ state: 'dead', attempts: 2, ticket_id: ticketId });
+    const count = () => db.selectFrom('ticket').select('failures').where('id', '=', ticketId!).executeTakeFirst();
+    expect(await count()).toEqual({ failures: 1 });
+    product.misbehave({ kind: 'status', status: 418, user: `${user}-other` });
+    await insertEvent(db, { userId: `${user}-other` });
+    await deliver({ activation });
+    expect(await count()).toEqual({ failures: 2 });
+  });
+
   test.each([400, 401, 404, 410, 422, 302])('HTTP %i is permanent: dead at once, with its ticket', async (status) => {
     product.misbehave(status === 302 ? { kind: 'redirect', user } : { kind: 'status', status, user });
     const event = await paid();

@@ -47,6 +47,15 @@ test('a failure within two hours of resolving opens the same ticket again', asyn
   expect((await findTicket(db, ticketId))?.state).toBe('open');
 });
 
+test('a ticket that opens again says so under its card, and shows a payment that fails now', async () => {
+  const { ticketId } = await open();
+  await resolveTicket(db, { ticketId, actor: ann, seenRevision: 1, commandId: `r${family}`, reason: null });
+  await open({ ...failing, sampleTransaction: 'tx2' });
+  expect((await findTicket(db, ticketId))?.sampleTransaction).toBe('tx2');
+  const notices = await db.selectFrom('notice').select(['kind', 'body']).where('ticket_id', '=', ticketId).execute();
+  expect(notices).toEqual([{ kind: 'ticket', body: { text: expect.stringContaining('failing again') } }]);
+});
+
 test('a failure more than two hours after resolving is a new ticket', async () => {
   const { ticketId } = await open();
   await resolveTicket(db, { ticketId, actor: ann, seenRevision: 1, commandId: `r${family}`, reason: null });

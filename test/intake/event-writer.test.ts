@@ -110,6 +110,12 @@ test.each(badRows)(
     const row = await db.selectFrom('event').selectAll().where('id', '=', answers[30]!.id).executeTakeFirstOrThrow();
     expect(row).toMatchObject({ state: 'dead', reason: 'malformed', user_id: null });
     expect(row.ticket_id).not.toBeNull();
+    const attempts = await db
+      .selectFrom('attempt')
+      .select(['n', 'dependency', 'error'])
+      .where('event_id', '=', row.id)
+      .execute();
+    expect(attempts).toEqual([{ n: 1, dependency: 'intake', error: expect.stringContaining('cannot be stored') }]);
     const after = await conservation();
     expect(after.stored - before.stored).toBe(65);
     expect(after.received - before.received).toBe(65);

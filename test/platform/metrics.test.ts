@@ -9,6 +9,7 @@ const backlog: Backlog = {
   waiting: 7,
   oldestDueSeconds: 1.5,
   openTickets: { P1: 0, P2: 3, P3: 0, P4: 0 },
+  openedTickets: 12,
   unexplainedReceived: 0,
   unexplainedStored: -1,
 };
@@ -40,6 +41,7 @@ test('a scrape shows the backlog, and asks the database once however many scrape
     expect(text).toContain('breakwater_queue_depth 1\n');
     expect(text).toContain('breakwater_queue_oldest_due_seconds 1.5');
     expect(text).toContain('breakwater_tickets_open{severity="P2"} 3');
+    expect(text).toContain('breakwater_tickets_opened_total 12');
     expect(text).toContain('breakwater_conservation_unexplained{of="stored"} -1');
   }
 });
@@ -57,6 +59,7 @@ test('an empty ledger has nothing waiting, nothing due, no ticket and nothing un
     waiting: 0,
     oldestDueSeconds: 0,
     openTickets: { P1: 0, P2: 0, P3: 0, P4: 0 },
+    openedTickets: 0,
     unexplainedReceived: 0,
     unexplainedStored: 0,
   });

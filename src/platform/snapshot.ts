@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { Schema } from '../platform/schema.ts';
+import type { Schema } from './schema.ts';
 
 /** Both a database and a transaction can be read. */
 export type Reader = Kysely<Schema>;
