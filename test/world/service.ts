@@ -122,6 +122,7 @@ function describe(
   ended: Promise<number | null>,
   allowed: RegExp[],
 ): Service {
+  let wasKilled = false;
   const service: Service = {
     url,
     pid: child.pid!,
@@ -129,6 +130,7 @@ function describe(
     logLines: () => readLines(output()),
     ended,
     kill: async (signal) => {
+      wasKilled = true;
       child.kill(signal);
       await ended;
     },
@@ -137,6 +139,7 @@ function describe(
     stop: async () => {
       if (!running.delete(service)) return;
       const isOver = child.exitCode !== null || child.signalCode !== null;
+      if (isOver && !wasKilled) throw new Error(`the service ended by itself:\n${output().slice(-3000)}`);
       const code = isOver ? 0 : await end(child, ended);
       refuseErrors(output(), allowed);
       if (code !== 0) throw new Error(`SIGTERM ended the service with ${code}:\n${output().slice(-3000)}`);

@@ -37,9 +37,11 @@ export async function startWorld(
     providers?: object[];
     product?: boolean;
     budgets?: SandboxOptions['budgets'];
+    /** Another one than a clone of the template. */
+    database?: TestDatabase;
   } = {},
 ): Promise<World> {
-  const database = await createTestDatabase();
+  const database = options.database ?? (await createTestDatabase());
   const sandbox = await startSandbox({ port: 0, activationSecret: ACTIVATION_SECRET, budgets: options.budgets ?? {} });
   afterAll(async () => {
     await sandbox.close();
