@@ -10,7 +10,7 @@ import { countRefused, insertRefusals, type RefusalRow } from './refusal-store.t
 import { fingerprint, type ReceivedWebhook, type RefusalCause, type Verdict } from './signature/verdict.ts';
 
 /** A webhook that failed verification, with the cause as well as it can be told. */
-type Refusal = {
+export type Refusal = {
   provider: string;
   cause: RefusalCause;
   country: string | null;
@@ -41,6 +41,8 @@ export function createRefusalBook(deps: {
   onTicket: () => void;
 }): RefusalBook {
   const share = createMinuteShare(KEPT_PER_MINUTE);
+  /** What the verdict came to when it was last looked into: a wave larger than the share is one cause, and one ticket. */
+  const lastCauses = new Map<string, RefusalCause>();
   const commit: GroupCommit<Refusal, null> = createGroupCommit<Refusal, null>({
     flush: async (refusals) => {
       await recordRefusals(deps.db, refusals);
@@ -59,11 +61,13 @@ export function createRefusalBook(deps: {
     verdict: Verdict & { valid: false },
     country: string | null,
   ): Refusal {
+    const seen = `${provider.name} ${verdict.cause}`;
     if (!share.take(provider.name, webhook.receivedAt)) {
-      return { provider: provider.name, cause: verdict.cause, country, kept: null };
+      return { provider: provider.name, cause: lastCauses.get(seen) ?? verdict.cause, country, kept: null };
     }
     const others = deps.providers.filter((one) => one.name !== provider.name).flatMap((one) => one.secrets);
     const { cause, detail } = diagnoseRefusal(provider, webhook, verdict, others);
+    lastCauses.set(seen, cause);
     const kept = describe(provider, webhook, verdict, { cause, detail, country }, deps.secretKeys);
     return { provider: provider.name, cause, country, kept };
   }
@@ -123,6 +127,8 @@ export function unpackWebhook(bytes: Buffer, receivedAt: Date): ReceivedWebhook 
 /** All refusals of the moment in one transaction; a ticket is touched once for all of its cause. */
 async function recordRefusals(db: Db, refusals: Refusal[]): Promise<void> {
   await db.transaction().execute(async (trx) => {
+    // Before the tickets, as everywhere: the counter's row is shared with transactions that count first.
+    await countRefused(trx, refusals.length);
     const ticketIds = new Map<string, number>();
     for (const failures of inLockOrder(groupByCause(refusals))) {
       const { ticketId } = await openOrAttach(trx, failures);
@@ -133,7 +139,6 @@ async function recordRefusals(db: Db, refusals: Refusal[]): Promise<void> {
       refusal.kept ? [{ ...refusal.kept, ticketId: ticketIds.get(fingerprintOf(causeOf(refusal)))! }] : [],
     );
     await insertRefusals(trx, rows);
-    await countRefused(trx, refusals.length);
   });
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Stored } from '../ledger/arrival.ts';
+import type { Arrival, Stored } from '../ledger/arrival.ts';
 import { formatEventId } from '../ledger/event-id.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Geo } from '../platform/geo.ts';
@@ -12,9 +12,9 @@ import type { EventWriter } from './event-writer.ts';
 import { acknowledgement } from './presets.ts';
 import type { ProviderConfig } from './provider-config.ts';
 import { readWebhook } from './read-webhook.ts';
-import type { RefusalBook } from './refusals.ts';
+import type { Refusal, RefusalBook } from './refusals.ts';
 import { isAcceptable } from './signature/acceptance.ts';
-import type { ReceivedWebhook, Verdict, Verifier } from './signature/verdict.ts';
+import type { ReceivedWebhook, Verifier } from './signature/verdict.ts';
 import { prepareVerifier } from './signature/verify.ts';
 
 export type IntakeDeps = {
@@ -50,6 +50,8 @@ export function registerWebhookRoute(app: FastifyInstance, deps: IntakeDeps): vo
     scope.decorateRequest('receivedAt');
     scope.addHook('onRequest', async (request) => {
       request.receivedAt = deps.clock.now();
+      // Fastify answers 415 to what it cannot read as a media type; the signature is over bytes, whatever they are called.
+      if (!MEDIA_TYPE.test(request.headers['content-type'] ?? '')) delete request.headers['content-type'];
     });
     scope.post<{ Params: { provider: string } }>('/webhooks/:provider', async (request, reply) => {
       const outcome = await receive(deps, sources.get(request.params.provider), toWebhook(request), request.ip);
@@ -61,6 +63,9 @@ export function registerWebhookRoute(app: FastifyInstance, deps: IntakeDeps): vo
     });
   });
 }
+
+/** RFC 9110 §8.3.1; what follows the semicolon is nobody's business here. */
+const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -88,22 +93,25 @@ async function receive(
   const verdict = source.verify(webhook);
   const acceptance = isAcceptable(source.config, verdict);
   const country = deps.geo.findCountry(address);
+  if (!verdict.valid && acceptance === 'refused') {
+    const refusal = deps.refusals.examine(source.config, webhook, verdict, country);
+    return unlessAway(deps, () => refuse(deps, refusal, webhook.body.length));
+  }
+  const ids = { signedId: verdict.signedId, unsignedId: verdict.unsignedId };
+  const arrivals = readWebhook(source.config, { webhook, ids, country, late: acceptance === 'late' });
+  return unlessAway(deps, () => store(deps, source, arrivals));
+}
+
+/** Only of writing down: an error of ours in reading a webhook is a bug, and is logged as one. */
+async function unlessAway(deps: IntakeDeps, write: () => Promise<Outcome>): Promise<Outcome> {
   try {
-    if (!verdict.valid && acceptance === 'refused') return await refuse(deps, source, webhook, verdict, country);
-    return await store(deps, source, webhook, verdict, { country, late: acceptance === 'late' });
+    return await write();
   } catch (error) {
     return toUnavailable(deps, error);
   }
 }
 
-async function store(
-  deps: IntakeDeps,
-  source: Source,
-  webhook: ReceivedWebhook,
-  ids: { signedId: string | null; unsignedId: string | null },
-  circumstances: { country: string | null; late: boolean },
-): Promise<Outcome> {
-  const arrivals = readWebhook(source.config, { webhook, ids, ...circumstances });
+async function store(deps: IntakeDeps, source: Source, arrivals: Arrival[]): Promise<Outcome> {
   const stored = await Promise.all(arrivals.map((arrival) => deps.writer.submit(arrival)));
   for (const one of stored) count(deps, one);
   return { outcome: 'accepted', stored: stored[0]!, source };
@@ -124,20 +132,13 @@ function count(deps: IntakeDeps, stored: Stored): void {
   }
 }
 
-async function refuse(
-  deps: IntakeDeps,
-  source: Source,
-  webhook: ReceivedWebhook,
-  verdict: Verdict & { valid: false },
-  country: string | null,
-): Promise<Outcome> {
-  const refusal = deps.refusals.examine(source.config, webhook, verdict, country);
+async function refuse(deps: IntakeDeps, refusal: Refusal, bytes: number): Promise<Outcome> {
   await deps.refusals.record(refusal);
-  const { provider, cause } = refusal;
+  const { provider, cause, country } = refusal;
   deps.metrics.webhooksReceived.inc({ provider });
   deps.metrics.webhooksRefused.inc({ provider, cause, country: country ?? 'unknown' });
   // Beyond this minute's share a forger gets no more of the log than of the disk.
-  if (refusal.kept) deps.log.info({ provider, cause, country, bytes: webhook.body.length }, 'refused a webhook');
+  if (refusal.kept) deps.log.info({ provider, cause, country, bytes }, 'refused a webhook');
   return { outcome: 'refused' };
 }
 
