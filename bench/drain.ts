@@ -1,0 +1,94 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Bench, Measured } from './bench.ts';
+import { type FullLoad, measureFullLoad } from './full-load.ts';
+import { assertLedger } from './ledger-check.ts';
+import { fillLedger } from './ledger-fill.ts';
+import { query } from './place.ts';
+import { byTurns } from './rounds.ts';
+import { type Service, startService } from './service.ts';
+import { median, pairedRatio } from './statistics.ts';
+import { cpuSecondsOf, cpuSecondsOfFamily } from './usage.ts';
+
+/**
+ * How fast a backlog goes, beside how fast webhooks come in: after an outage the queue must shrink although they keep coming.
+ * The worst shape is a user and a payment for every event, since then none of them shares a fold or a row with another.
+ */
+export async function measureDrain(bench: Bench): Promise<Measured> {
+  const events = bench.quick ? 5_000 : 200_000;
+  const intake = await startIntake(bench);
+  const rounds = await byTurns(['intake', 'drain', 'drain, 10 events per user'], bench.quick ? 2 : 3, async (name) => {
+    const round = name === 'intake' ? await intake.measure() : await drain(bench, events, name === 'drain' ? 1 : 10);
+    bench.say(`drain, ${name}: ${Math.round(round.rate)}/s`);
+    return round;
+  });
+  await intake.service.stop();
+
+  const ratesOf = (name: keyof typeof rounds) => rounds[name].map((round) => round.rate);
+  return {
+    findings: [
+      {
+        what: `draining ${events.toLocaleString('en-US')} pending events, each of its own user`,
+        measured: median(ratesOf('drain')),
+        unit: '/s',
+      },
+      {
+        what: '… × durable intake',
+        measured: pairedRatio(ratesOf('drain'), ratesOf('intake')),
+        unit: '×',
+        required: { atLeast: 2 },
+      },
+      { what: '… with 10 events per user', measured: median(ratesOf('drain, 10 events per user')), unit: '/s' },
+    ],
+    raw: rounds,
+  };
+}
+
+async function startIntake(bench: Bench): Promise<{ service: Service; measure: () => Promise<FullLoad> }> {
+  const databaseUrl = await bench.place.createDatabase();
+  const service = await startService(databaseUrl, 'intake');
+  const times = bench.quick ? { warmUpSeconds: 1, seconds: 1 } : { warmUpSeconds: 3, seconds: 8 };
+  return { service, measure: () => measureFullLoad(bench, service, { databaseUrl, ...times }) };
+}
+
+type Drained = { rate: number; seconds: number; cpuMicros: { service: number | null; postgres: number | null } };
+
+/** A worker that has just been started finds them all, in a database that has never seen another; it is never warmed up. */
+async function drain(bench: Bench, events: number, eventsPerUser: number): Promise<Drained> {
+  const databaseUrl = await bench.place.createDatabase();
+  await fillLedger(databaseUrl, { count: events, eventsPerUser, state: 'pending', series: 'drain' });
+  const postgresBefore = cpuSecondsOfFamily(bench.place.postgres.pid);
+  const worker = await startService(databaseUrl, 'worker');
+  await waitUntilDrained(databaseUrl);
+  const postgresAfter = cpuSecondsOfFamily(bench.place.postgres.pid);
+  const workerCpu = cpuSecondsOf(worker.pid);
+  await worker.stop();
+  await assertLedger(databaseUrl, { applied: events });
+  const seconds = await readDrainSeconds(databaseUrl);
+  await bench.place.dropDatabase(databaseUrl);
+  const postgresCpu = postgresBefore === null || postgresAfter === null ? null : postgresAfter - postgresBefore;
+  const perEvent = (cpuSeconds: number | null) => (cpuSeconds === null ? null : (cpuSeconds / events) * 1e6);
+  return {
+    rate: events / seconds,
+    seconds,
+    cpuMicros: { service: perEvent(workerCpu), postgres: perEvent(postgresCpu) },
+  };
+}
+
+const LOOK_EVERY_MS = 500;
+
+async function waitUntilDrained(databaseUrl: string): Promise<void> {
+  for (;;) {
+    const [row] = await query<{ waiting: number }>(databaseUrl, 'select sum(waiting)::int as waiting from counter');
+    if (row!.waiting === 0) return;
+    await wait(LOOK_EVERY_MS);
+  }
+}
+
+/** By the ledger's own times, from the first event that was taken up to the last that was finished. */
+async function readDrainSeconds(databaseUrl: string): Promise<number> {
+  const [row] = await query<{ seconds: number }>(
+    databaseUrl,
+    `select extract(epoch from max(e.finished_at) - (select min(started_at) from attempt))::float8 as seconds from event e`,
+  );
+  return row!.seconds;
+}
