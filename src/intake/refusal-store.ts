@@ -55,14 +55,20 @@ export type KeptRefusal = {
   sealed: Buffer | null;
 };
 
-/** The ticket's refusals that have not been verified since, oldest first. */
-export async function listUnverifiedRefusals(db: Db, ticketId: number): Promise<KeptRefusal[]> {
+/** The ticket's refusals that have not been verified since, oldest first; so many of those after `afterId`. */
+export async function listUnverifiedRefusals(
+  db: Db,
+  ticketId: number,
+  page: { afterId: number; limit: number },
+): Promise<KeptRefusal[]> {
   return db
     .selectFrom('refusal')
     .select(['id', 'provider', 'country', 'received_at as receivedAt', 'sealed'])
     .where('ticket_id', '=', ticketId)
     .where('verified_at', 'is', null)
+    .where('id', '>', page.afterId)
     .orderBy('id')
+    .limit(page.limit)
     .execute();
 }
 

@@ -3,7 +3,7 @@ import { appendLog, markPicture } from '../escalation/ticket-store.ts';
 import type { Stored } from '../ledger/arrival.ts';
 import type { Actor } from '../people/person.ts';
 import type { Db } from '../platform/database.ts';
-import { open, type SealKeys } from '../platform/seal.ts';
+import { open, SealError, type SealKeys } from '../platform/seal.ts';
 import type { EventWriter } from './event-writer.ts';
 import type { ProviderConfig } from './provider-config.ts';
 import { readWebhook } from './read-webhook.ts';
@@ -31,7 +31,7 @@ export async function verifyAgain(
   request: { ticketId: number; actor: Actor },
 ): Promise<VerifyAgainReport> {
   const report: VerifyAgainReport = { tried: 0, accepted: 0, stillRefused: 0, causes: {} };
-  for (const refusal of await listUnverifiedRefusals(deps.db, request.ticketId)) {
+  for await (const refusal of unverified(deps.db, request.ticketId)) {
     report.tried += 1;
     const cause = await takeIn(deps, refusal);
     if (cause === null) report.accepted += 1;
@@ -44,12 +44,26 @@ export async function verifyAgain(
   return report;
 }
 
+/** A week of a forger's refusals would not fit into memory: at most 64 kB each, page by page. */
+const PAGE = 100;
+
+async function* unverified(db: Db, ticketId: number): AsyncGenerator<KeptRefusal> {
+  for (let afterId = 0; ; ) {
+    const page = await listUnverifiedRefusals(db, ticketId, { afterId, limit: PAGE });
+    yield* page;
+    if (page.length < PAGE) return;
+    afterId = page.at(-1)!.id;
+  }
+}
+
 /** Null when it was taken in, and otherwise what still speaks against it. */
 async function takeIn(deps: VerifyAgainDeps, refusal: KeptRefusal): Promise<string | null> {
   const provider = deps.providers.find((one) => one.name === refusal.provider);
   if (!provider) return 'provider_not_configured';
   if (!refusal.sealed) return 'bytes_not_kept';
-  const webhook = unpackWebhook(open(deps.secretKeys, refusal.sealed), refusal.receivedAt);
+  const bytes = findSealed(deps.secretKeys, refusal.sealed);
+  if (!bytes) return 'sealed_with_another_key';
+  const webhook = unpackWebhook(bytes, refusal.receivedAt);
   const verdict = verifyWebhook(provider, webhook);
   const acceptance = isAcceptable(provider, verdict);
   if (acceptance === 'refused') return verdict.valid ? 'refused' : verdict.cause;
@@ -58,6 +72,16 @@ async function takeIn(deps: VerifyAgainDeps, refusal: KeptRefusal): Promise<stri
   const stored = await Promise.all(arrivals.map((arrival) => deps.writer.submit(arrival)));
   await deps.db.transaction().execute((trx) => markVerified(trx, refusal.id, stored[0] as Stored));
   return null;
+}
+
+/** Null when the key is no longer in SECRET_KEY: one such refusal does not stop the others. */
+function findSealed(keys: SealKeys, sealed: Buffer): Buffer | null {
+  try {
+    return open(keys, sealed);
+  } catch (error) {
+    if (error instanceof SealError) return null;
+    throw error;
+  }
 }
 
 async function tellTicket(
