@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { VARIABLES } from '../src/config.ts';
 import { createMetrics } from '../src/platform/metrics.ts';
 
-/** What is said of the product must be so. The README's `curl` is run by test/journeys/start.test.ts. */
+/** What is said of the product must be so. */
 
 const PAGES = ['README.md', 'CHANGELOG.md', 'sandbox/README.md', ...globSync('docs/**/*.md')];
 
@@ -143,6 +143,12 @@ describe('tests named in docs/architecture.md', () => {
   test('are more than a few', () => {
     expect(named.length).toBeGreaterThan(10);
   });
+});
+
+test('the curl of the README is the one the start prints, which test/journeys/start.test.ts runs', () => {
+  const [printed] = /provider\/payments\?[^'`]+/.exec(readPage('src/stand-ins.ts')) ?? [];
+  expect(printed).toContain('product=');
+  expect(readPage('README.md')).toContain(`curl -X POST 'http://127.0.0.1:3001/${printed}'`);
 });
 
 test('the pictures are small enough to stay in the repository', () => {
