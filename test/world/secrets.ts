@@ -1,5 +1,4 @@
 import { type Kysely, sql } from 'kysely';
-import { expect } from 'vitest';
 import { ENGINEERING_CHAT_ID } from '../../sandbox/main.ts';
 import type { Db } from '../../src/platform/database.ts';
 import type { Schema } from '../../src/platform/schema.ts';
@@ -9,21 +8,18 @@ type Place = { where: string; secret: string };
 
 /**
  * Looks for each of these texts in every text, JSON and array column of the database, in the service's log and in every message
- * that ever stood in the engineering chat. `allowed` names the columns in which one may stand, like `event.user_id`.
+ * that ever stood in the engineering chat, and answers where they are. `allowed` names the columns in which one may stand, like `event.user_id`.
  */
-export async function searchForSecrets(
+export async function findSecrets(
   world: Pick<World, 'database' | 'service' | 'sandbox'>,
   secrets: string[],
-  options: { allowed?: string[]; logs?: string[] } = {},
-): Promise<void> {
-  const logs = [world.service.logs(), ...(options.logs ?? [])].join('\n');
-  const chat = readEngineeringChat(world);
-  const found = [
+  options: { allowed?: string[] } = {},
+): Promise<Place[]> {
+  return [
     ...(await searchDatabase(world.database.db, secrets, options.allowed ?? [])),
-    ...searchText('the log', logs, secrets),
-    ...searchText('the engineering chat', chat, secrets),
+    ...searchText('the log', world.service.logs(), secrets),
+    ...searchText('the engineering chat', readEngineeringChat(world), secrets),
   ];
-  expect(found, 'secrets found').toEqual([]);
 }
 
 function readEngineeringChat({ sandbox }: Pick<World, 'sandbox'>): string {
