@@ -1,2 +1,4 @@
--- A flag nobody's plan knows is looked for among what people have; without this each such question would read the whole table.
-create index entitlement_of_feature on entitlement (feature);
+-- A row is a feature somebody has or once had: what a flag may be asked by, though no plan knows it any more.
+create table feature (
+  name text primary key
+);

@@ -150,7 +150,7 @@ export function createBatchRunner(deps: BatchDeps): BatchRunner {
 function countWritten(metrics: Metrics, event: FinishReport['written'][number]): void {
   if (event.state !== 'applied' && event.state !== 'ignored') return;
   metrics.eventsApplied.inc({ provider: event.provider });
-  metrics.receivedToAppliedSeconds.observe((event.finishedAt!.getTime() - event.receivedAt.getTime()) / 1000);
+  metrics.receivedToAppliedSeconds.observe(event.finishedAfterSeconds ?? 0);
 }
 
 function tellLog(deps: BatchDeps, outcome: Outcome): void {

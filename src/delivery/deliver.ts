@@ -64,7 +64,8 @@ function toldTo(event: ClaimedEvent, result: Applied): Kept[] {
 function outcomeOfFacts(deps: DeliverDeps, event: ClaimedEvent, result: Applied, startedAt: Date): Outcome {
   switch (result.outcome) {
     case 'folded':
-      return { event, step: 'applied', attempt: localAttempt(deps, startedAt, 'activation', 'ok', null) };
+      // Nothing was called, so there was no attempt: the entitlement row is the activation.
+      return { event, step: 'applied', attempt: null };
     case 'nothing':
       return { event, step: 'ignored', attempt: null };
     case 'user_unknown':

@@ -50,8 +50,8 @@ export type WrittenEvent = {
   state: EventState;
   ticketId: number | null;
   redriveId: number | null;
-  receivedAt: Date;
-  finishedAt: Date | null;
+  /** From the first byte to this commit; null while it goes on. */
+  finishedAfterSeconds: number | null;
 };
 
 const NO_ATTEMPT = {
@@ -105,8 +105,8 @@ export async function writeFinished(trx: Trx, events: FinishedEvent[]): Promise<
       select provider, id, attempts, started_at, duration_ms, dependency, outcome, http_status, error_code, error, delay_ms
       from done where outcome is not null
     )
-    select provider, id, state, ticket_id as "ticketId", redrive_id as "redriveId", received_at as "receivedAt",
-      finished_at as "finishedAt" from done`.execute(trx);
+    select provider, id, state, ticket_id as "ticketId", redrive_id as "redriveId",
+      extract(epoch from finished_at - received_at)::float8 as "finishedAfterSeconds" from done`.execute(trx);
   return rows;
 }
 

@@ -16,7 +16,7 @@ export type Worker = {
 };
 
 /** Without a product to tell, a claim and its finish are one statement each for this many events. */
-const BATCH = 500;
+const BATCH = 1000;
 /** While one batch waits for the disk the next one is folded. */
 const BATCHES_AT_ONCE = 2;
 /** Retries fall due without anybody waking us, and a wake-up may get lost. */

@@ -32,6 +32,8 @@ export type ChangedEntitlement = Omit<Entitlement, 'revision' | 'sentRevision'>;
 /** The caller holds the locks of the users, and has left out what did not change. */
 export async function writeEntitlements(trx: Trx, changed: ChangedEntitlement[]): Promise<void> {
   if (changed.length === 0) return;
+  const names = [...new Set(changed.map((one) => one.feature))].sort();
+  await sql`insert into feature (name) select unnest(${names}::text[]) on conflict do nothing`.execute(trx);
   await sql`
     insert into entitlement (user_id, feature, since, until, revoked, revision)
     select *, 1 from ${rowsOf(changed, {

@@ -14,6 +14,16 @@ function parseInt8(text: string): number {
 
 pg.types.setTypeParser(pg.types.builtins.INT8, parseInt8);
 
+const parseAnyTime = pg.types.getTypeParser(pg.types.builtins.TIMESTAMPTZ) as (text: string) => Date | number;
+
+/** A session in UTC tells times in a form V8 reads several times as fast as a general parser: `2026-01-01 12:00:00.5+00`. */
+function parseTime(text: string): Date | number {
+  const date = text.endsWith('+00') ? new Date(`${text.slice(0, 10)}T${text.slice(11, -3)}Z`) : null;
+  return date && !Number.isNaN(date.getTime()) ? date : parseAnyTime(text);
+}
+
+pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, parseTime);
+
 /**
  * A pool of connections to `url`. A statement that has not answered in `statementTimeoutMs` fails on our side even when
  * the server is frozen, and its connection is thrown away.

@@ -145,6 +145,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** The log may hold the other one's lines, so the pid file decides whether another process was quicker. */
+async function isHeld(dataDir: string): Promise<boolean> {
+  const server = await readPidFile(dataDir);
+  return server !== null && isAlive(server.pid) && isPostgres(server.pid);
+}
+
 /** A pid is given out again after a crash of the machine. Where this cannot be seen, PostgreSQL itself decides. */
 async function isPostgres(pid: number): Promise<boolean> {
   if (process.platform !== 'linux') return true;
@@ -177,8 +183,8 @@ async function launch(
     const port = await freePort();
     const child = spawnServer(dataDir, binaries, owner, { ...settings, port: String(port) });
     if (await becomesReady(child, port, dataDir, deadline)) return { pid: child.pid!, port };
+    if (await isHeld(dataDir)) return null;
     const reason = await readReason(dataDir);
-    if (/lock file .* already exists/.test(reason)) return null;
     // The children of a killed server take a moment to notice; a port can be lost to another program.
     if (!/pre-existing shared memory|could not bind|could not create any TCP/.test(reason)) throw new Error(reason);
     await wait(100);

@@ -123,6 +123,8 @@ type EntitlementTable = {
   changed_at: DefaultTime;
 };
 
+type FeatureTable = { name: string };
+
 type CounterTable = {
   shard: number;
   received: number;
@@ -314,6 +316,7 @@ export type Schema = {
   fact: FactTable;
   customer: CustomerTable;
   entitlement: EntitlementTable;
+  feature: FeatureTable;
   counter: CounterTable;
   refusal: RefusalTable;
   redrive: RedriveTable;

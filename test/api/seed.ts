@@ -107,6 +107,11 @@ export async function seedFact(db: Db, row: Partial<Insertable<Schema['fact']>> 
 
 export async function seedEntitlement(db: Db, row: Partial<Insertable<Schema['entitlement']>> = {}): Promise<void> {
   await db
+    .insertInto('feature')
+    .values({ name: row.feature ?? 'premium' })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  await db
     .insertInto('entitlement')
     .values({
       user_id: 'user123',

@@ -54,14 +54,12 @@ const callsOf = (userId: string) => product.calls.filter((call) => call.user ===
 const paid = (seed: SeedEvent = {}) => insertEvent(db, { userId: user, ...seed });
 
 describe('without a product to tell', () => {
-  test('a payment unlocks what was paid for, and its attempt is written down', async () => {
+  test('a payment unlocks what was paid for; nobody was called, so no attempt is on record', async () => {
     const event = await paid();
     await deliver();
     expect(await has()).toBe(true);
-    expect(await readEvent(event)).toMatchObject({ state: 'applied', tries: 0, attempts: 1 });
-    expect(await readAttempts(event)).toMatchObject([
-      { n: 1, dependency: 'activation', outcome: 'ok', delay_ms: null },
-    ]);
+    expect(await readEvent(event)).toMatchObject({ state: 'applied', tries: 0, attempts: 0 });
+    expect(await readAttempts(event)).toEqual([]);
   });
 
   test('two events for one capture take effect once', async () => {
