@@ -1,7 +1,9 @@
+import type { Transaction } from 'kysely';
 import type pg from 'pg';
 import { openOrAttach, raiseSeverity } from '../escalation/open-ticket.ts';
 import type { Arrival, Stored } from '../ledger/arrival.ts';
 import {
+  attachIfFree,
   attachToTicket,
   countReceived,
   findByDedupKeys,
@@ -13,6 +15,7 @@ import {
 import type { Db } from '../platform/database.ts';
 import { createGroupCommit, type GroupCommit } from '../platform/group-commit.ts';
 import type { Logger } from '../platform/log.ts';
+import type { Schema } from '../platform/schema.ts';
 
 /**
  * Writes webhooks down: all that arrive in the same moment share one statement, so one fsync pays for many, and one bad row
@@ -59,9 +62,9 @@ export async function storeArrivals(deps: Deps, arrivals: Arrival[]): Promise<St
   const repeats = arrivals.filter((arrival) => firsts.get(keyOf(arrival)) !== arrival);
   const { rows, unstorable } = await insertIsolated(deps, readable, repeats.length);
   for (const row of rows) remember(row, 'stored');
-  for (const arrival of [...unique.filter((one) => one.content.outcome === 'malformed'), ...unstorable]) {
-    const id = await storeMalformed(deps, arrival);
-    if (id !== null) remember({ ...arrival, id }, 'malformed');
+  const unreadable = [...unique.filter((one) => one.content.outcome === 'malformed'), ...unstorable];
+  for (const own of Map.groupBy(unreadable, (arrival) => arrival.provider).values()) {
+    for (const { arrival, id } of await storeMalformed(deps, own)) remember({ ...arrival, id }, 'malformed');
   }
   return answerAll(deps, arrivals, firsts, stored);
 }
@@ -119,24 +122,43 @@ function sqlState(error: unknown): string | undefined {
   return (error as { code?: string } | null)?.code;
 }
 
-/** Kept by its bytes alone and dead at once, with its ticket, in one transaction. Null when it is here already. */
-async function storeMalformed(deps: Deps, arrival: Arrival): Promise<number | null> {
-  const unreadable = { ...arrival, dedupKey: ledgerKey(arrival) };
+type Kept = { arrival: Arrival; id: number };
+
+/**
+ * Kept by their bytes alone and dead at once, with their ticket, in one transaction: a provider that changes its format must not
+ * hold up the webhooks of the others. Answers those that were not here already. All are one provider's.
+ */
+async function storeMalformed(deps: Deps, arrivals: Arrival[]): Promise<Kept[]> {
   return deps.db.transaction().execute(async (trx) => {
-    const id = await insertMalformed(trx, unreadable, whyUnreadable(arrival));
-    await countReceived(trx, 1, id === null ? 1 : 0);
-    if (id === null) return null;
-    const { ticketId } = await openOrAttach(trx, {
-      cause: { stage: 'intake', source: arrival.provider, dependency: null, errorFamily: 'malformed' },
-      count: 1,
-      countries: [arrival.country],
-      sampleTransaction: null,
-      needsLook: true,
-    });
-    await attachToTicket(trx, { provider: arrival.provider, id }, ticketId, 'always');
-    await raiseSeverity(trx, ticketId, true);
-    return id;
+    const kept: Kept[] = [];
+    for (const arrival of inKeyOrder(arrivals)) {
+      const unreadable = { ...arrival, dedupKey: ledgerKey(arrival) };
+      const id = await insertMalformed(trx, unreadable, whyUnreadable(arrival));
+      if (id !== null) kept.push({ arrival, id });
+    }
+    await countReceived(trx, arrivals.length, arrivals.length - kept.length);
+    if (kept.length > 0) await ticketMalformed(trx, kept);
+    return kept;
   });
+}
+
+/** So that two batches with the same webhooks never wait for each other. */
+function inKeyOrder(arrivals: Arrival[]): Arrival[] {
+  return arrivals.toSorted((a, b) => (ledgerKey(a) < ledgerKey(b) ? -1 : 1));
+}
+
+async function ticketMalformed(trx: Transaction<Schema>, kept: Kept[]): Promise<void> {
+  const { provider } = kept[0]!.arrival;
+  const { ticketId } = await openOrAttach(trx, {
+    cause: { stage: 'intake', source: provider, dependency: null, errorFamily: 'malformed' },
+    count: kept.length,
+    countries: kept.map(({ arrival }) => arrival.country),
+    sampleTransaction: null,
+    needsLook: true,
+  });
+  const ids = kept.map(({ id }) => id);
+  await attachToTicket(trx, provider, ids, ticketId);
+  await raiseSeverity(trx, ticketId, true);
 }
 
 /** The key a row is stored under: its own, or one made of its bytes where its own cannot be a key. */
@@ -207,6 +229,6 @@ async function recordConflict(db: Db, event: KnownEvent, others: Arrival[]): Pro
       sampleTransaction: transactionId,
       needsLook: true,
     });
-    await attachToTicket(trx, event, ticketId, 'if_free');
+    await attachIfFree(trx, event, ticketId);
   });
 }

@@ -179,18 +179,22 @@ export async function markConflict(
 
 export type ConflictedEvent = { transactionId: string | null; userId: string | null };
 
-/** An event hangs on one ticket: a conflict's only where it has none yet. */
-export async function attachToTicket(
-  trx: Trx,
-  event: { provider: string; id: number },
-  ticketId: number,
-  when: 'always' | 'if_free',
-): Promise<void> {
+export async function attachToTicket(trx: Trx, provider: string, ids: number[], ticketId: number): Promise<void> {
+  await trx
+    .updateTable('event')
+    .set({ ticket_id: ticketId })
+    .where('provider', '=', provider)
+    .where('id', '=', sql<number>`any(${ids}::bigint[])`)
+    .execute();
+}
+
+/** An event hangs on one ticket: on its conflict's only where it has none yet. */
+export async function attachIfFree(trx: Trx, event: { provider: string; id: number }, ticketId: number): Promise<void> {
   await trx
     .updateTable('event')
     .set({ ticket_id: ticketId })
     .where('provider', '=', event.provider)
     .where('id', '=', event.id)
-    .$if(when === 'if_free', (query) => query.where('ticket_id', 'is', null))
+    .where('ticket_id', 'is', null)
     .execute();
 }
