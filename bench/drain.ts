@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Bench, Measured } from './bench.ts';
+import { type CpuMicros, startCpuCount } from './cpu.ts';
 import { type FullLoad, measureFullLoad } from './full-load.ts';
 import { assertLedger } from './ledger-check.ts';
 import { fillLedger } from './ledger-fill.ts';
@@ -7,7 +8,6 @@ import { query } from './place.ts';
 import { byTurns } from './rounds.ts';
 import { type Service, startService } from './service.ts';
 import { median, pairedRatio } from './statistics.ts';
-import { cpuSecondsOf, cpuSecondsOfFamily } from './usage.ts';
 
 /**
  * How fast a backlog goes, beside how fast webhooks come in: after an outage the queue must shrink although they keep coming.
@@ -50,28 +50,21 @@ async function startIntake(bench: Bench): Promise<{ service: Service; measure: (
   return { service, measure: () => measureFullLoad(bench, service, { databaseUrl, ...times }) };
 }
 
-type Drained = { rate: number; seconds: number; cpuMicros: { service: number | null; postgres: number | null } };
+type Drained = { rate: number; seconds: number; cpuMicros: CpuMicros };
 
 /** A worker that has just been started finds them all, in a database that has never seen another; it is never warmed up. */
 async function drain(bench: Bench, events: number, eventsPerUser: number): Promise<Drained> {
   const databaseUrl = await bench.place.createDatabase();
   await fillLedger(databaseUrl, { count: events, eventsPerUser, state: 'pending', series: 'drain' });
-  const postgresBefore = cpuSecondsOfFamily(bench.place.postgres.pid);
   const worker = await startService(databaseUrl, 'worker');
+  const cpu = startCpuCount(bench, worker);
   await waitUntilDrained(databaseUrl);
-  const postgresAfter = cpuSecondsOfFamily(bench.place.postgres.pid);
-  const workerCpu = cpuSecondsOf(worker.pid);
+  const cpuMicros = cpu.perItem(events);
   await worker.stop();
   await assertLedger(databaseUrl, { applied: events });
   const seconds = await readDrainSeconds(databaseUrl);
   await bench.place.dropDatabase(databaseUrl);
-  const postgresCpu = postgresBefore === null || postgresAfter === null ? null : postgresAfter - postgresBefore;
-  const perEvent = (cpuSeconds: number | null) => (cpuSeconds === null ? null : (cpuSeconds / events) * 1e6);
-  return {
-    rate: events / seconds,
-    seconds,
-    cpuMicros: { service: perEvent(workerCpu), postgres: perEvent(postgresCpu) },
-  };
+  return { rate: events / seconds, seconds, cpuMicros };
 }
 
 const LOOK_EVERY_MS = 500;

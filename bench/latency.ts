@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Bench, Measured } from './bench.ts';
+import { startCpuCount } from './cpu.ts';
 import { assertLedger } from './ledger-check.ts';
 import { query } from './place.ts';
 import { type Distribution, distributionOf } from './statistics.ts';
@@ -18,8 +19,10 @@ export async function measureLatency(bench: Bench): Promise<Measured> {
   await sendPaced(bench, world.service.port, warmUp);
   await waitForApplied(world.databaseUrl, warmUp);
   const since = new Date();
+  const cpu = startCpuCount(bench, world.service);
   const { answerMs } = await sendPaced(bench, world.service.port, count);
   await waitForApplied(world.databaseUrl, warmUp + count);
+  const cpuMicros = cpu.perItem(count);
   await assertLedger(world.databaseUrl, { applied: warmUp + count });
   const appliedMs = await readAppliedMs(world.databaseUrl, since);
   await world.close();
@@ -28,7 +31,7 @@ export async function measureLatency(bench: Bench): Promise<Measured> {
   const applied = distributionOf(appliedMs);
   return {
     findings: [...toFindings('200 webhooks/s: answer', answer, 12), ...toFindings('received → applied', applied, 125)],
-    raw: { answer, applied, answerMs: answerMs.map(round), appliedMs: appliedMs.map(round) },
+    raw: { answer, applied, cpuMicros, answerMs: answerMs.map(round), appliedMs: appliedMs.map(round) },
   };
 }
 

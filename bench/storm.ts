@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { ANN, ENGINEERING_CHAT_ID } from '../sandbox/main.ts';
 import type { ChatMessage } from '../sandbox/telegram/chat-message.ts';
 import type { Bench, Measured } from './bench.ts';
+import { startCpuCount } from './cpu.ts';
 import { assertLedger } from './ledger-check.ts';
 import { query } from './place.ts';
 import { distributionOf } from './statistics.ts';
@@ -29,9 +30,11 @@ export async function measureStorm(bench: Bench): Promise<Measured> {
     perSecond: FAILURES_PER_SECOND,
     count: FAILURES_PER_SECOND * seconds,
   });
+  const cpu = startCpuCount(bench, world.service);
   const presses = await pressThroughout(world, seconds);
   await load;
   const calls = countCardCalls(world);
+  const cpuMicros = cpu.perItem(FAILURES_PER_SECOND * seconds);
   await waitForFailures(world.databaseUrl, FAILURES_PER_SECOND * seconds);
   await assertLedger(world.databaseUrl, { dead: FAILURES_PER_SECOND * seconds });
   await world.close();
@@ -50,7 +53,7 @@ export async function measureStorm(bench: Bench): Promise<Measured> {
       { what: `… ${presses.answeredAfterMs.length} presses meanwhile, answered after, p50`, measured: p50, unit: 'ms' },
       { what: '… slowest', measured: max, unit: 'ms', required: { atMost: 300 } },
     ],
-    raw: { ...calls, ...presses },
+    raw: { ...calls, ...presses, cpuMicros },
   };
 }
 

@@ -1,5 +1,5 @@
 const HEAD_END = '\r\n\r\n';
-const LENGTH_HEADER = 'content-length: ';
+const LENGTH = /\r\ncontent-length: *(\d+)\r\n/i;
 
 /** Reads the answers of one keep-alive connection, whatever pieces they come in, and tells the status of each. */
 export function createAnswerReader(onAnswer: (status: number) => void): (bytes: Buffer) => void {
@@ -16,12 +16,13 @@ export function createAnswerReader(onAnswer: (status: number) => void): (bytes: 
   };
 }
 
-/** Null while something is missing. Every answer of the service tells its length. */
+/** Null while something is missing. Every answer to a webhook tells its length. */
 function endOfAnswer(text: string): number | null {
   const headEnd = text.indexOf(HEAD_END);
   if (headEnd < 0) return null;
-  const lengthAt = text.indexOf(LENGTH_HEADER);
-  if (lengthAt < 0 || lengthAt > headEnd) throw new Error(`an answer without a length: ${text.slice(0, headEnd)}`);
-  const end = headEnd + HEAD_END.length + Number.parseInt(text.slice(lengthAt + LENGTH_HEADER.length), 10);
+  const head = text.slice(0, headEnd + 2);
+  const length = LENGTH.exec(head);
+  if (!length) throw new Error(`an answer without a length: ${head}`);
+  const end = headEnd + HEAD_END.length + Number(length[1]);
   return text.length >= end ? end : null;
 }
