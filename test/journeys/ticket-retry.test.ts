@@ -15,24 +15,6 @@ beforeAll(() => {
 
 const cardOf = (transactionId: string, shows?: string | RegExp) => chat.cardOfPayment('acme', transactionId, shows);
 
-test('a failure of a cause that seemed mended two hours ago or less opens its ticket again, on the same card', async () => {
-  const mended = await fail('mended', 422);
-  const first = await cardOf(mended.transaction_id, 'UNACKNOWLEDGED');
-  product.work();
-  await chat.press(first, 'Retry');
-  await cardOf(mended.transaction_id, 'RESOLVED');
-  const before = (await api.payment('acme', mended.transaction_id))!.ticket!;
-  const paid = await fail('again', 422);
-  // Six edits a minute: one that nobody pressed for may have to wait for its turn.
-  const card = await chat.card(before.id, /^P2 · UNACKNOWLEDGED/, 15_000);
-  expect(card.messageId).toBe(first.messageId);
-  expect(card.text).toContain('2 payments');
-  expect((await api.payment('acme', paid.transaction_id))?.ticket?.id).toBe(before.id);
-  product.work();
-  await chat.press(card, 'Retry');
-  await cardOf(paid.transaction_id, 'RESOLVED');
-});
-
 test('a retry of several payments asks once, runs at the second press, and tells the real outcome', async () => {
   const paid = [await fail('many1', 400), await fail('many2', 400), await fail('many3', 400)];
   await eventually(async () => (await api.payment('acme', 'tx-many1'))?.ticket?.failures === 3);
