@@ -44,7 +44,8 @@ export function startLoad(path: string): Load {
 
 async function order<Report>(child: ChildProcess, what: LoadOrder): Promise<Report> {
   child.send(what);
-  const [answer] = (await once(child, 'message')) as [{ done: Report } | { failed: string }];
+  const ended = once(child, 'exit').then(() => [{ failed: 'it ended' }]);
+  const [answer] = (await Promise.race([once(child, 'message'), ended])) as [{ done: Report } | { failed: string }];
   if ('failed' in answer) throw new Error(`the load generator: ${answer.failed}`);
   return answer.done;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Connection, openConnection } from './connections.ts';
+import { CONNECTION_LOST, type Connection, openConnection } from './connections.ts';
 import type { SignedWebhooks } from './signed-webhooks.ts';
 
 export type PaceReport = { answerMs: number[]; failures: Record<number, number> };
@@ -34,7 +34,7 @@ export async function pace(options: {
     const status = await new Promise<number>((resolve) => connection.send(index, resolve));
     if (status !== 200) failures[status] = (failures[status] ?? 0) + 1;
     else answerMs.push(performance.now() - dueAt);
-    free.push(connection);
+    if (status !== CONNECTION_LOST) free.push(connection);
   }
 
   async function openAnother(): Promise<Connection> {
@@ -44,9 +44,8 @@ export async function pace(options: {
   }
 }
 
-/** A timer of a millisecond comes up to one too late, so the last one is waited for turn by turn. */
+/** A timer fires up to a millisecond late, which counts against the service; waiting in a loop would take its processor. */
 async function waitUntil(at: number): Promise<void> {
-  const leftMs = at - performance.now();
-  if (leftMs > 2) await wait(leftMs - 1.5);
-  while (performance.now() < at) await new Promise((resolve) => setImmediate(resolve));
+  const leftMs = Math.ceil(at - performance.now());
+  if (leftMs > 0) await wait(leftMs);
 }

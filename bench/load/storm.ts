@@ -1,4 +1,4 @@
-import { type Connection, openConnection } from './connections.ts';
+import { CONNECTION_LOST, type Connection, openConnection } from './connections.ts';
 import type { SignedWebhooks } from './signed-webhooks.ts';
 
 /** `rate` webhooks were answered with 200 per second of the measured time; `sent` and `failures` (other answers) are of the whole run. */
@@ -33,7 +33,7 @@ export async function storm(options: {
         const now = performance.now();
         if (status !== 200) failures[status] = (failures[status] ?? 0) + 1;
         else if (now >= startAt && now < endAt) answered += 1;
-        if (now < endAt && status !== 0) sendNext();
+        if (now < endAt && status !== CONNECTION_LOST) sendNext();
         else resolve();
       };
       sendNext();

@@ -150,6 +150,14 @@ describe('a pace', () => {
     expect(bodies.size).toBe(50);
   });
 
+  test('survives a connection that the server ends, and counts it as a failure', async () => {
+    let served = 0;
+    const port = await serve((request, response) => (++served === 3 ? request.socket.destroy() : response.end('ok')));
+    const report = await pace({ port, perSecond: 200, count: 10, webhooks: sign(10) });
+    expect(report.failures).toEqual({ 0: 1 });
+    expect(report.answerMs).toHaveLength(9);
+  });
+
   test('does not wait for slow answers with the next ones, and measures from when each was due', async () => {
     const held: (() => void)[] = [];
     const port = await serve((_request, response) => {
