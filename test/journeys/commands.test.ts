@@ -96,8 +96,9 @@ describe('an engineer in the engineering chat', () => {
 });
 
 describe('a customer', () => {
-  beforeAll(() => {
+  beforeAll(async () => {
     telegram.startPrivate(CARA);
+    await chat.message(CARA, 'Hello Cara');
   });
 
   test.each([

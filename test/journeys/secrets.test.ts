@@ -80,6 +80,7 @@ test('a run full of secrets, addresses and card numbers happens', async () => {
   await chat.ask(`/unknown ${masked}`);
   await chat.ask(CODE);
   telegram.startPrivate(CARA);
+  await chat.message(CARA, 'Hello Cara');
   await chat.ask(masked, { person: CARA });
   await chat.ask(CODE, { person: CARA });
   telegram.say(ANN, ENGINEERING_CHAT_ID, masked);
