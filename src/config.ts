@@ -124,6 +124,7 @@ const schema = z.object({
   RETRY_MAX_TRIES: wholeNumber(1, 100).default(5),
   RETRY_CAP_MS: wholeNumber(1, 86_400_000).default(60_000),
   LEASE_MS: wholeNumber(20, 3_600_000).default(30_000),
+  USER_WAIT_MS: wholeNumber(0, 86_400_000).default(600_000),
   BREAKERS: json(readBreakers).default({ activation: DEFAULT_BREAKER }),
   RUN: setting(`some of ${PARTS.join(', ')}, with commas between`, parseParts).default([...PARTS]),
   TRUST_PROXY: setting('true, false, a number of hops, or addresses and networks like 10.0.0.0/8', parseTrust).default(
@@ -183,6 +184,7 @@ function describe(values: Values) {
     retryMaxTries: values.RETRY_MAX_TRIES,
     retryCapMs: values.RETRY_CAP_MS,
     leaseMs: values.LEASE_MS,
+    userWaitMs: values.USER_WAIT_MS,
     breakers: values.BREAKERS,
     parts: values.RUN,
     trustProxy: values.TRUST_PROXY,

@@ -7,9 +7,13 @@ import { type Running, standIn } from './stand-ins.ts';
 /** How long a shutdown may take before it is ended: orchestrators kill after 30 s. */
 const STOP_WITHIN_MS = 17_000;
 
+/** Set by the first signal: what fails from then on fails because it is being ended. */
+let stopping = false;
+
 try {
   await main();
 } catch (error) {
+  if (stopping) await new Promise(() => {});
   process.stderr.write(`breakwater: ${explainStartError(error)}\n`);
   process.exit(1);
 }
@@ -28,7 +32,6 @@ async function main(): Promise<void> {
 
 /** Ctrl-C and SIGTERM end everything cleanly; a second one, or a part that does not come to its end, does not wait. */
 function stopOnSignal(running: Running): void {
-  let stopping = false;
   const stop = async () => {
     if (stopping) process.exit(1);
     stopping = true;

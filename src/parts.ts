@@ -49,8 +49,6 @@ const INTAKE_STATEMENT_MS = 2_300;
 const INTAKE_CONNECTIONS = 4;
 /** What may wait for its commit before new webhooks are sent away at once. */
 const QUEUE = { maxQueuedItems: 10_000, maxQueuedBytes: 64 * 1024 * 1024 };
-/** How long the facts of a payment wait for their user before that becomes a ticket. */
-const USER_WAIT_MS = 10 * 60_000;
 const CLOCK_MS = 60_000;
 const PARTITIONS_AHEAD_MONTHS = 3;
 
@@ -128,7 +126,7 @@ function startWorker(ground: Ground): void {
     random: Math.random,
     plans: config.plans,
     schedule: { baseMs: config.retryBaseMs, capMs: config.retryCapMs, maxTries: config.retryMaxTries },
-    userWaitMs: USER_WAIT_MS,
+    userWaitMs: config.userWaitMs,
     readAgain: (event) => readKeptWebhook(db, config.providers, event),
     activation: activationOf(config),
     leaseMs: config.leaseMs,

@@ -1,5 +1,5 @@
 import { openOperationalTicket } from './escalation/open-ticket.ts';
-import { emptyOldRefusals } from './intake/refusal-store.ts';
+import { deleteOldRefusals, emptyOldRefusals } from './intake/refusal-store.ts';
 import { checkConservation } from './ledger/conservation-query.ts';
 import { countPartitionsAhead, createPartitions } from './ledger/partition-store.ts';
 import type { Db } from './platform/database.ts';
@@ -14,9 +14,13 @@ export function listJobs(deps: Deps): Job[] {
   return [
     { name: 'conservation', expression: '7 * * * *', runOnce: () => auditConservation(deps) },
     { name: 'partitions', expression: '3 */6 * * *', runOnce: () => lookAfterPartitions(deps) },
-    { name: 'refused-bytes', expression: '17 * * * *', runOnce: async () => ({ emptied: await emptyOldRefusals(db) }) },
+    { name: 'refusals', expression: '17 * * * *', runOnce: () => forgetRefusals(db) },
     { name: 'inbox', expression: '27 * * * *', runOnce: async () => ({ purged: await purgeInbox(db) }) },
   ];
+}
+
+async function forgetRefusals(db: Db): Promise<object> {
+  return { emptied: await emptyOldRefusals(db), deleted: await deleteOldRefusals(db) };
 }
 
 /** Promise 4, checked: what the counters say against the rows themselves. */

@@ -2,6 +2,7 @@ import { formatEventId } from '../ledger/event-id.ts';
 import { createGroupCommit } from '../platform/group-commit.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
+import { scrubText } from '../platform/scrub.ts';
 import type { Wake } from '../platform/wake.ts';
 import type { ActivationTarget } from './activate.ts';
 import { type ClaimedEvent, handBack } from './claim-store.ts';
@@ -100,7 +101,7 @@ export function createBatchRunner(deps: BatchDeps): BatchRunner {
     deps.log.error({ err: error, eventId: formatEventId(event.provider, event.id) }, 'an event could not be folded');
     const call = { startedAt: deps.clock.now(), durationMs: 0, dependency: 'ledger' };
     const outcome = outcomeOfVerdict(deps, event, internalError(error), call);
-    const finished = finisher.submit({ outcomes: [outcome], told: [] });
+    const finished = finish({ outcomes: [outcome], told: [] });
     return finished.then(
       () => [],
       (failure) => goBack([event], failure),
@@ -193,7 +194,7 @@ function internalError(error: unknown): Verdict {
     family: 'internal error',
     httpStatus: null,
     errorCode: 'INTERNAL',
-    error: text.slice(0, 200),
+    error: scrubText(text).replaceAll('\0', '').slice(0, 200).toWellFormed(),
     retryAfterMs: null,
   };
 }

@@ -21,6 +21,8 @@ export type ClaimedEvent = {
   facts: FactDraft[];
   country: string | null;
   tries: number;
+  /** All attempts there were, also those that cost no try. */
+  attempts: number;
   lostLeases: number;
   /** What it failed of last, and the ticket it stands on since. */
   errorFamily: string | null;
@@ -30,7 +32,7 @@ export type ClaimedEvent = {
 const RETURNED =
   sql.raw(`e.provider, e.id, e.fence, e.kind, e.transaction_id as "transactionId", e.subscription_id as "subscriptionId",
   e.user_id as "userId", e.amount_minor as "amountMinor", e.currency, e.payer_country as "payerCountry", e.plan,
-  e.occurred_at as "occurredAt", e.received_at as "receivedAt", coalesce(e.facts, '[]') as facts, e.country, e.tries,
+  e.occurred_at as "occurredAt", e.received_at as "receivedAt", coalesce(e.facts, '[]') as facts, e.country, e.tries, e.attempts,
   e.lost_leases as "lostLeases", e.error_family as "errorFamily", e.ticket_id as "ticketId"`);
 
 export type ClaimOptions = {
@@ -72,18 +74,22 @@ export async function claimSuspect(db: Db, options: Omit<ClaimOptions, 'limit'>)
 
 const KEY_AND_FENCE = { provider: 'text', id: 'bigint', fence: 'bigint' };
 
-/** Says that the holder is alive and still at it, however long a call takes. */
+/** Says that the holder is alive and still at it, however long a call takes. What is being finished right now needs no lease. */
 export async function renewLeases(
   db: Db,
   events: { provider: string; id: number; fence: number }[],
   leaseMs: number,
 ): Promise<void> {
   await sql`
+    with mine as materialized (
+      select e.provider, e.id from event e
+      join ${rowsOf(events, KEY_AND_FENCE)} as held(provider, id, fence)
+        on e.provider = held.provider and e.id = held.id and e.fence = held.fence
+      where e.lease_until is not null
+      order by e.provider, e.id for update of e skip locked
+    )
     update event e set lease_until = clock_timestamp() + make_interval(secs => ${leaseMs / 1000})
-    from ${rowsOf(events, KEY_AND_FENCE)} as held(provider, id, fence)
-    where e.provider = held.provider and e.id = held.id and e.fence = held.fence and e.lease_until is not null`.execute(
-    db,
-  );
+    from mine where e.provider = mine.provider and e.id = mine.id`.execute(db);
 }
 
 /**

@@ -51,8 +51,8 @@ export async function keepFacts(
       ...unreadable.map((event) => outcomeOfMalformed(deps, event, startedAt)),
       ...finished.map(({ event, result }) => outcomeOfFacts(deps, event, result, startedAt)),
     ];
-    const report = await finishEvents(trx, outcomes, []);
     await wakeLearnt(trx, learnt);
+    const report = await finishEvents(trx, outcomes, []);
     return { toTell, outcomes, report };
   });
 }
@@ -64,6 +64,7 @@ function toldTo(event: ClaimedEvent, result: Applied): Kept[] {
 function outcomeOfFacts(deps: DeliverDeps, event: ClaimedEvent, result: Applied, startedAt: Date): Outcome {
   switch (result.outcome) {
     case 'folded':
+    case 'kept':
       // Nothing was called, so there was no attempt: the entitlement row is the activation.
       return { event, step: 'applied', attempt: null };
     case 'nothing':

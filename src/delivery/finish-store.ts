@@ -6,19 +6,6 @@ type Trx = Transaction<Schema>;
 
 export type EventKeyAndFence = { provider: string; id: number; fence: number };
 
-const KEY_AND_FENCE = { provider: 'text', id: 'bigint', fence: 'bigint' };
-
-/** Locks those of the events whose lease is still ours and answers them; what another has taken over is not among them. */
-export async function lockHeld(trx: Trx, events: EventKeyAndFence[]): Promise<Set<string>> {
-  const { rows } = await sql<{ provider: string; id: number }>`
-    select e.provider, e.id from event e
-    join ${rowsOf(events, KEY_AND_FENCE)} as held(provider, id, fence)
-      on e.provider = held.provider and e.id = held.id and e.fence = held.fence
-    where e.lease_until is not null
-    order by e.provider, e.id for update of e`.execute(trx);
-  return new Set(rows.map((row) => heldKey(row)));
-}
-
 export function heldKey(event: { provider: string; id: number }): string {
   return `${event.provider} ${event.id}`;
 }
@@ -30,7 +17,6 @@ export type FinishedEvent = EventKeyAndFence & {
   /** From now; null where it is not due again. */
   delayMs: number | null;
   countsAsTry: boolean;
-  ticketId: number | null;
   attempt: AttemptRow | null;
 };
 
@@ -48,6 +34,7 @@ export type WrittenEvent = {
   provider: string;
   id: number;
   state: EventState;
+  /** The one it stood on before. */
   ticketId: number | null;
   redriveId: number | null;
   /** From the first byte to this commit; null while it goes on. */
@@ -79,7 +66,6 @@ export async function writeFinished(trx: Trx, events: FinishedEvent[]): Promise<
         errorFamily: 'text',
         delayMs: 'float8',
         countsAsTry: 'boolean',
-        ticketId: 'bigint',
         startedAt: 'timestamptz',
         durationMs: 'int',
         dependency: 'text',
@@ -87,13 +73,12 @@ export async function writeFinished(trx: Trx, events: FinishedEvent[]): Promise<
         httpStatus: 'int',
         errorCode: 'text',
         error: 'text',
-      })} as i(provider, id, fence, state, reason, error_family, delay_ms, counts_as_try, ticket_id, started_at, duration_ms,
+      })} as i(provider, id, fence, state, reason, error_family, delay_ms, counts_as_try, started_at, duration_ms,
         dependency, outcome, http_status, error_code, error)
     ), done as (
       update event e set state = i.state, reason = i.reason, error_family = i.error_family, lease_until = null,
         lost_leases = case when i.state = 'retrying' then e.lost_leases else 0 end,
         tries = e.tries + i.counts_as_try::int, attempts = e.attempts + (i.outcome is not null)::int,
-        ticket_id = coalesce(i.ticket_id, e.ticket_id),
         due_at = case when i.delay_ms is null then e.due_at else clock_timestamp() + make_interval(secs => i.delay_ms / 1000) end,
         finished_at = case when i.state in ('pending', 'retrying') then null else clock_timestamp() end
       from input i
@@ -108,6 +93,17 @@ export async function writeFinished(trx: Trx, events: FinishedEvent[]): Promise<
     select provider, id, state, ticket_id as "ticketId", redrive_id as "redriveId",
       extract(epoch from finished_at - received_at)::float8 as "finishedAfterSeconds" from done`.execute(trx);
   return rows;
+}
+
+export async function putOnTicket(
+  trx: Trx,
+  events: { provider: string; id: number }[],
+  ticketId: number,
+): Promise<void> {
+  await sql`
+    update event e set ticket_id = ${ticketId}
+    from ${rowsOf(events, { provider: 'text', id: 'bigint' })} as d(provider, id)
+    where e.provider = d.provider and e.id = d.id and e.ticket_id is distinct from ${ticketId}`.execute(trx);
 }
 
 /** Events that waited for their user are due at once, and those given up for the want of one are pending again. */

@@ -3,13 +3,7 @@ import { markSent } from '../entitlement/entitlement-store.ts';
 import { lockUsers } from '../entitlement/fact-store.ts';
 import type { Cause } from '../escalation/fingerprint.ts';
 import { fingerprintOf } from '../escalation/fingerprint.ts';
-import {
-  type Failures,
-  inLockOrder,
-  openOrAttach,
-  raiseSeverity,
-  resolveDoneTickets,
-} from '../escalation/open-ticket.ts';
+import { type Failures, openOrAttach, raiseSeverity, resolveDoneTickets } from '../escalation/open-ticket.ts';
 import { bumpNotice } from '../notice/notice-store.ts';
 import type { DeadReason, Schema } from '../platform/schema.ts';
 import type { ClaimedEvent } from './claim-store.ts';
@@ -17,7 +11,7 @@ import {
   type AttemptRow,
   type FinishedEvent,
   heldKey,
-  lockHeld,
+  putOnTicket,
   releaseLanes,
   type WrittenEvent,
   writeFinished,
@@ -41,7 +35,6 @@ export type Told = { userId: string; token: number; sent: { userId: string; feat
 export type FinishReport = {
   written: WrittenEvent[];
   ticketsTouched: number[];
-  ticketsOpened: number;
   ticketsResolved: number[];
 };
 
@@ -51,36 +44,80 @@ export type FinishReport = {
  * has taken over is left as it is, and counts nowhere.
  */
 export async function finishEvents(trx: Trx, outcomes: Outcome[], told: Told[]): Promise<FinishReport> {
-  await lockUsers(
-    trx,
-    told.map((one) => one.userId),
-  );
-  await markSent(
-    trx,
-    told.flatMap((one) => one.sent),
-  );
-  await releaseLanes(trx, told);
-  const tickets = await openTickets(trx, outcomes);
-  const written = await writeFinished(
-    trx,
-    outcomes.map((outcome) => toRow(outcome, tickets)),
-  );
-  for (const ticket of tickets.opened) await raiseSeverity(trx, ticket.ticketId, ticket.needsLook);
+  await writeTold(trx, told);
+  const written = await writeFinished(trx, outcomes.map(toRow));
+  const opened = await openTickets(trx, outcomes, written);
   await redrawReports(trx, written);
-  const resolved = await resolveTickets(trx, written);
+  const resolved = await resolveTickets(trx, written, opened);
   return {
     written,
-    ticketsTouched: [...new Set([...tickets.opened.map((ticket) => ticket.ticketId), ...resolved])],
-    ticketsOpened: tickets.opened.filter((ticket) => ticket.isNew).length,
+    ticketsTouched: [...new Set([...opened.map((ticket) => ticket.ticketId), ...resolved])],
     ticketsResolved: resolved,
   };
 }
 
-/** The tickets whose last event this was are done; when a retry did it, somebody waits to see that. */
-async function resolveTickets(trx: Trx, written: WrittenEvent[]): Promise<number[]> {
+async function writeTold(trx: Trx, told: Told[]): Promise<void> {
+  const userIds = told.map((one) => one.userId);
+  const sent = told.flatMap((one) => one.sent);
+  await lockUsers(trx, userIds);
+  await markSent(trx, sent);
+  await releaseLanes(trx, told);
+}
+
+type OpenedTicket = { ticketId: number; left: number[] };
+
+/** Only what was written as dead counts on a ticket; who came too late wrote nothing. */
+async function openTickets(trx: Trx, outcomes: Outcome[], written: WrittenEvent[]): Promise<OpenedTicket[]> {
+  const died = new Map(written.filter((event) => event.state === 'dead').map((event) => [heldKey(event), event]));
+  const dying = outcomes.filter((outcome) => outcome.step === 'dead').filter(({ event }) => died.has(heldKey(event)));
+  const opened = [];
+  for (const group of inLockOrder(groupByCause(dying))) {
+    const before = group.map((outcome) => died.get(heldKey(outcome.event))!.ticketId).filter((id) => id !== null);
+    const failures = describe(group, before);
+    const { ticketId } = await openOrAttach(trx, failures);
+    await putOnTicket(
+      trx,
+      group.map(({ event }) => event),
+      ticketId,
+    );
+    await raiseSeverity(trx, ticketId, failures.needsLook);
+    opened.push({ ticketId, left: before.filter((id) => id !== ticketId) });
+  }
+  return opened;
+}
+
+type Dying = Outcome & { step: 'dead' };
+
+function groupByCause(dying: Dying[]): Dying[][] {
+  return [...Map.groupBy(dying, (outcome) => fingerprintOf(causeOf(outcome))).values()];
+}
+
+/** Groups are taken in the order of their fingerprints, so that two batches never wait for each other. */
+function inLockOrder(groups: Dying[][]): Dying[][] {
+  const fingerprint = ([first]: Dying[]) => fingerprintOf(causeOf(first!));
+  return groups.sort((a, b) => (fingerprint(a) < fingerprint(b) ? -1 : 1));
+}
+
+function describe(group: Dying[], knownOn: number[]): Failures {
+  return {
+    cause: causeOf(group[0]!),
+    count: group.length,
+    knownOn,
+    countries: group.map(({ event }) => event.payerCountry ?? event.country),
+    sampleTransaction: group[0]!.event.transactionId,
+    needsLook: group[0]!.needsLook,
+  };
+}
+
+/**
+ * The tickets whose last event this was are done, also those whose events died by something else this time. When a retry did it,
+ * somebody waits to see that.
+ */
+async function resolveTickets(trx: Trx, written: WrittenEvent[], opened: OpenedTicket[]): Promise<number[]> {
   const settled = written.filter((event) => event.ticketId !== null && event.state !== 'dead');
-  const ticketIds = [...new Set(settled.map((event) => event.ticketId!))].sort((a, b) => a - b);
-  const retried = settled.some((event) => event.redriveId !== null);
+  const left = [...settled.map((event) => event.ticketId!), ...opened.flatMap((ticket) => ticket.left)];
+  const ticketIds = [...new Set(left)].sort((a, b) => a - b);
+  const retried = written.some((event) => event.redriveId !== null);
   return resolveDoneTickets(trx, ticketIds, retried ? 'person' : 'itself');
 }
 
@@ -88,51 +125,6 @@ async function resolveTickets(trx: Trx, written: WrittenEvent[]): Promise<number
 async function redrawReports(trx: Trx, written: WrittenEvent[]): Promise<void> {
   const redriveIds = new Set(written.map((event) => event.redriveId).filter((id) => id !== null));
   for (const id of [...redriveIds].sort((a, b) => a - b)) await bumpNotice(trx, `redrive:${id}`);
-}
-
-type OpenedTickets = {
-  opened: { ticketId: number; needsLook: boolean; isNew: boolean }[];
-  idOf: (outcome: Outcome) => number | null;
-};
-
-/** Only an event that is still ours may count on a ticket, so the fence is checked first. */
-async function openTickets(trx: Trx, outcomes: Outcome[]): Promise<OpenedTickets> {
-  const dying = outcomes.filter((outcome) => outcome.step === 'dead');
-  if (dying.length === 0) return { opened: [], idOf: () => null };
-  const held = await lockHeld(
-    trx,
-    outcomes.map((outcome) => outcome.event),
-  );
-  const ids = new Map<string, number>();
-  const opened = [];
-  for (const failures of inLockOrder(groupByCause(dying.filter((outcome) => held.has(heldKey(outcome.event)))))) {
-    const { ticketId, opened: isNew } = await openOrAttach(trx, failures);
-    ids.set(fingerprintOf(failures.cause), ticketId);
-    opened.push({ ticketId, needsLook: failures.needsLook, isNew });
-  }
-  return {
-    opened,
-    idOf: (outcome) => (outcome.step === 'dead' ? (ids.get(fingerprintOf(causeOf(outcome))) ?? null) : null),
-  };
-}
-
-type Dying = Outcome & { step: 'dead' };
-
-function groupByCause(dying: Dying[]): Failures[] {
-  const groups = new Map<string, Failures>();
-  for (const outcome of dying) {
-    const cause = causeOf(outcome);
-    const group = groups.get(fingerprintOf(cause));
-    groups.set(fingerprintOf(cause), {
-      cause,
-      count: (group?.count ?? 0) + 1,
-      knownOn: [...(group?.knownOn ?? []), ...(outcome.event.ticketId === null ? [] : [outcome.event.ticketId])],
-      countries: [...(group?.countries ?? []), outcome.event.payerCountry ?? outcome.event.country],
-      sampleTransaction: group?.sampleTransaction ?? outcome.event.transactionId,
-      needsLook: outcome.needsLook,
-    });
-  }
-  return [...groups.values()];
 }
 
 function causeOf(outcome: Dying): Cause {
@@ -144,7 +136,7 @@ function causeOf(outcome: Dying): Cause {
   };
 }
 
-function toRow(outcome: Outcome, tickets: OpenedTickets): FinishedEvent {
+function toRow(outcome: Outcome): FinishedEvent {
   const { provider, id, fence } = outcome.event;
   const base = {
     provider,
@@ -153,7 +145,6 @@ function toRow(outcome: Outcome, tickets: OpenedTickets): FinishedEvent {
     attempt: outcome.attempt,
     reason: null,
     delayMs: null,
-    ticketId: null,
     errorFamily: null,
   };
   switch (outcome.step) {
@@ -175,7 +166,6 @@ function toRow(outcome: Outcome, tickets: OpenedTickets): FinishedEvent {
         reason: outcome.reason,
         errorFamily: outcome.family,
         countsAsTry: outcome.countsAsTry,
-        ticketId: tickets.idOf(outcome),
       };
   }
 }

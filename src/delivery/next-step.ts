@@ -12,7 +12,7 @@ export type NextStep =
 const THROTTLED_FOR_MS = 24 * 60 * 60 * 1000;
 
 export function nextStep(
-  event: { tries: number; receivedAt: Date },
+  event: { tries: number; attempts: number; receivedAt: Date },
   verdict: Verdict,
   schedule: RetrySchedule,
   now: Date,
@@ -30,7 +30,7 @@ export function nextStep(
         return { step: 'dead', reason: 'transient_exhausted' };
       return {
         step: 'retry',
-        delayMs: delayMs(backoffMs(event.tries + 1, schedule, random), verdict.retryAfterMs, random),
+        delayMs: delayMs(backoffMs(event.attempts + 1, schedule, random), verdict.retryAfterMs, random),
         countsAsTry: false,
       };
     }

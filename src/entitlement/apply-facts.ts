@@ -44,7 +44,9 @@ export type Applied =
   | { outcome: 'folded'; userId: string }
   /** It changes nobody's access. */
   | { outcome: 'nothing' }
-  /** Its facts are kept, but whose they are is not known yet. */
+  /** A refund, a dispute or a cancellation that came before what it is about: its facts are there when that comes. */
+  | { outcome: 'kept' }
+  /** Somebody paid, and who it was is not known yet. */
   | { outcome: 'user_unknown' }
   /** It contradicts what is known for certain; a person must look. */
   | { outcome: 'contradiction'; family: 'amount mismatch' | 'user mismatch' };
@@ -79,7 +81,8 @@ function resultOf(event: FactSource, links: Links, contradicted: Set<FactSource>
   if (contradicted.has(event)) return { outcome: 'contradiction', family: 'amount mismatch' };
   if (event.facts.length === 0) return { outcome: 'nothing' };
   const userId = links.userOf(event);
-  return userId === null ? { outcome: 'user_unknown' } : { outcome: 'folded', userId };
+  if (userId !== null) return { outcome: 'folded', userId };
+  return { outcome: event.facts.some((fact) => fact.type === 'paid') ? 'user_unknown' : 'kept' };
 }
 
 /** Whose a payment or a subscription is, by what this batch and all before it said. */

@@ -127,6 +127,7 @@ export async function insertFacts(trx: Trx, facts: NewFact[]): Promise<FactKey[]
       currency = coalesce(fact.currency, excluded.currency),
       detail = case when fact.type = 'paid' then merge_periods(fact.detail, excluded.detail) else fact.detail end
     where (fact.amount_minor = excluded.amount_minor or fact.amount_minor is null or excluded.amount_minor is null)
+      and (fact.currency = excluded.currency or fact.currency is null or excluded.currency is null)
       and (least(fact.at, excluded.at), least(fact.subscription_id, excluded.subscription_id), least(fact.plan, excluded.plan),
            coalesce(fact.amount_minor, excluded.amount_minor),
            case when fact.type = 'paid' then merge_periods(fact.detail, excluded.detail) else fact.detail end)

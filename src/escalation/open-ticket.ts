@@ -46,11 +46,11 @@ export type OpenedTicket = { ticketId: number; opened: boolean };
  * transaction of what failed. Afterwards the caller writes the ticket's id on what failed and calls `raiseSeverity`.
  */
 export async function openOrAttach(trx: Trx, failures: Failures, now: Date | null = null): Promise<OpenedTicket> {
-  const latest = await lockLatestTicket(trx, failures.cause);
+  const latest = await lockLatestTicket(trx, failures.cause, now);
   if (!latest) return openTicket(trx, failures, now);
   if (latest.state === 'merged') return openTicket(trx, failures, now);
   if (latest.state === 'resolved') {
-    if (!resolvedTooEarly(latest, now ?? new Date())) return openTicket(trx, failures, now);
+    if (!resolvedTooEarly(latest)) return openTicket(trx, failures, now);
     await reopenByItself(trx, latest, failures, now);
   }
   await attach(trx, latest, failures, now);
@@ -62,8 +62,8 @@ export function inLockOrder(groups: Failures[]): Failures[] {
   return [...groups].sort((a, b) => (fingerprintOf(a.cause) < fingerprintOf(b.cause) ? -1 : 1));
 }
 
-function resolvedTooEarly(ticket: LockedTicket, now: Date): boolean {
-  return ticket.resolvedAt !== null && now.getTime() - ticket.resolvedAt.getTime() < REOPEN_WITHIN_MS;
+function resolvedTooEarly(ticket: LockedTicket): boolean {
+  return ticket.resolvedForMs !== null && ticket.resolvedForMs < REOPEN_WITHIN_MS;
 }
 
 async function openTicket(trx: Trx, failures: Failures, now: Date | null): Promise<OpenedTicket> {

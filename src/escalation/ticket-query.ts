@@ -117,7 +117,7 @@ type Sum = { ticketId: number; currency: string | null; amountMinor: number };
 /** One payment may have several failing events; its money is at risk once. */
 async function readMoneyAtRisk(db: Reader, ids: number[]): Promise<Sum[]> {
   const { rows } = await sql<Sum>`
-    select ticket_id as "ticketId", currency, sum(amount_minor)::bigint as "amountMinor" from (
+    select ticket_id as "ticketId", currency, least(sum(amount_minor), 9007199254740991)::bigint as "amountMinor" from (
       select distinct on (e.ticket_id, e.provider, coalesce(e.transaction_id, e.dedup_key)) e.ticket_id, e.currency, e.amount_minor
       from event e
       where e.ticket_id = any(${ids}::bigint[]) and e.kind = 'payment_succeeded'

@@ -10,22 +10,15 @@ export type LockedTicket = {
   severity: Severity;
   failures: number;
   countries: Record<string, number>;
-  resolvedAt: Date | null;
+  /** By the database's clock; null while it is open. */
+  resolvedForMs: number | null;
   stateRevision: number;
 };
 
-const LOCKED_COLUMNS = [
-  'id',
-  'state',
-  'severity',
-  'failures',
-  'countries',
-  'resolved_at as resolvedAt',
-  'state_revision as stateRevision',
-] as const;
+const LOCKED_COLUMNS = ['id', 'state', 'severity', 'failures', 'countries', 'state_revision as stateRevision'] as const;
 
 /** Locks the cause, and so decides for everyone who fails by it at this moment, and answers its latest ticket. */
-export async function lockLatestTicket(trx: Trx, cause: Cause): Promise<LockedTicket | null> {
+export async function lockLatestTicket(trx: Trx, cause: Cause, now: Date | null): Promise<LockedTicket | null> {
   const fingerprint = fingerprintOf(cause);
   await trx
     .insertInto('cause')
@@ -38,13 +31,15 @@ export async function lockLatestTicket(trx: Trx, cause: Cause): Promise<LockedTi
     .where('fingerprint', '=', fingerprint)
     .forUpdate()
     .executeTakeFirstOrThrow();
-  return row.ticket_id === null ? null : lockTicket(trx, row.ticket_id);
+  return row.ticket_id === null ? null : lockTicket(trx, row.ticket_id, now);
 }
 
-export async function lockTicket(trx: Trx, ticketId: number): Promise<LockedTicket | null> {
+export async function lockTicket(trx: Trx, ticketId: number, now: Date | null = null): Promise<LockedTicket | null> {
+  const at = sql`coalesce(${now}::timestamptz, clock_timestamp())`;
   const row = await trx
     .selectFrom('ticket')
     .select(LOCKED_COLUMNS)
+    .select(sql<number | null>`(extract(epoch from ${at} - resolved_at) * 1000)::float8`.as('resolvedForMs'))
     .where('id', '=', ticketId)
     .forUpdate()
     .executeTakeFirst();

@@ -122,6 +122,15 @@ export async function markVerified(trx: Trx, id: number, event: { provider: stri
     .execute();
 }
 
+/** What is known of a refusal is kept for thirty days; its ticket and the counters stay. Answers how many went. */
+export async function deleteOldRefusals(db: Db, now: Date | null = null): Promise<number> {
+  const result = await db
+    .deleteFrom('refusal')
+    .where('received_at', '<', sql<Date>`coalesce(${now}::timestamptz, clock_timestamp()) - interval '30 days'`)
+    .executeTakeFirst();
+  return Number(result.numDeletedRows);
+}
+
 /** Raw bytes of refused webhooks are kept for seven days. Answers how many were emptied. */
 export async function emptyOldRefusals(db: Db, now: Date | null = null): Promise<number> {
   const result = await db

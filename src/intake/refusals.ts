@@ -33,6 +33,9 @@ export type RefusalBook = {
 
 /** Looking for a cause costs CPU and keeping bytes costs disk: a forger gets no more of either than this, a minute and provider. */
 const KEPT_PER_MINUTE = 60;
+const KEPT_BYTES_PER_MINUTE = 512 * 1024;
+const HEADERS_MAX = 64;
+const HEADER_NAME_MAX = 64;
 
 export function createRefusalBook(deps: {
   db: Db;
@@ -40,7 +43,7 @@ export function createRefusalBook(deps: {
   providers: ProviderConfig[];
   onTicket: () => void;
 }): RefusalBook {
-  const share = createMinuteShare(KEPT_PER_MINUTE);
+  const share = createMinuteShare();
   /** What the verdict came to when it was last looked into: a wave larger than the share is one cause, and one ticket. */
   const lastCauses = new Map<string, RefusalCause>();
   const commit: GroupCommit<Refusal, null> = createGroupCommit<Refusal, null>({
@@ -62,7 +65,7 @@ export function createRefusalBook(deps: {
     country: string | null,
   ): Refusal {
     const seen = `${provider.name} ${verdict.cause}`;
-    if (!share.take(provider.name, webhook.receivedAt)) {
+    if (!share.take(provider.name, webhook)) {
       return { provider: provider.name, cause: lastCauses.get(seen) ?? verdict.cause, country, kept: null };
     }
     const others = deps.providers.filter((one) => one.name !== provider.name).flatMap((one) => one.secrets);
@@ -81,14 +84,15 @@ export function createRefusalBook(deps: {
   };
 }
 
-function createMinuteShare(perMinute: number) {
-  const used = new Map<string, { minute: number; count: number }>();
-  function take(name: string, at: Date): boolean {
-    const minute = Math.floor(at.getTime() / 60_000);
-    const entry = used.get(name);
-    const count = entry?.minute === minute ? entry.count + 1 : 1;
-    used.set(name, { minute, count });
-    return count <= perMinute;
+function createMinuteShare() {
+  const used = new Map<string, { minute: number; count: number; bytes: number }>();
+  function take(name: string, webhook: ReceivedWebhook): boolean {
+    const minute = Math.floor(webhook.receivedAt.getTime() / 60_000);
+    const before = used.get(name);
+    const { count, bytes } = before?.minute === minute ? before : { count: 0, bytes: 0 };
+    const now = { minute, count: count + 1, bytes: bytes + Math.min(webhook.body.length, PROBED_BYTES_MAX) };
+    used.set(name, now);
+    return now.count <= KEPT_PER_MINUTE && now.bytes <= KEPT_BYTES_PER_MINUTE;
   }
   return { take };
 }
@@ -106,12 +110,19 @@ function describe(
     ...found,
     receivedAt: webhook.receivedAt,
     ageSeconds: verdict.ageSeconds,
-    headerNames: Object.keys(webhook.headers),
+    headerNames: namesOf(webhook.headers),
     secretFingerprints: provider.secrets.map(fingerprint),
     bodyHash: createHash('sha256').update(webhook.body).digest(),
     bodyBytes: webhook.body.length,
     sealed: small ? seal(keys, packWebhook(webhook)) : null,
   };
+}
+
+/** They are the sender's own words: enough to see which one is missing, and no more. */
+function namesOf(headers: ReceivedWebhook['headers']): string[] {
+  return Object.keys(headers)
+    .slice(0, HEADERS_MAX)
+    .map((name) => name.slice(0, HEADER_NAME_MAX));
 }
 
 /** All of it is sealed, headers too: the signature is needed to verify it again. */

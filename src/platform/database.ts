@@ -40,7 +40,26 @@ export function createPool(url: string, options: { max: number; name: string; st
   });
   // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
   pool.on('error', () => {});
+  pool.on('connect', dropWhenSilent);
   return pool;
+}
+
+/**
+ * A statement that timed out on our side leaves its connection waiting for an answer that may never come; handed out again it would
+ * cost the next one its time too. Cutting the stream lets the pool notice and make another.
+ */
+function dropWhenSilent(client: pg.PoolClient): void {
+  const { query } = client;
+  const { stream } = (client as unknown as { connection: { stream: { destroy: () => void } } }).connection;
+  client.query = ((...args: Parameters<typeof query>) => {
+    const answer = query.apply(client, args) as unknown;
+    if (answer instanceof Promise) {
+      answer.catch((error: Error) => {
+        if (/query read timeout/i.test(error.message)) stream.destroy();
+      });
+    }
+    return answer;
+  }) as typeof query;
 }
 
 export function createDb(pool: pg.Pool): Db {

@@ -19,7 +19,8 @@ export function createHttpServer(options: { trustProxy: TrustProxy; log: Logger 
     logger: false,
     // Longer than the idle time of the usual load balancers (60 s), so that it is never us who close under a request.
     keepAliveTimeout: 72_000,
-    requestTimeout: 30_000,
+    // A webhook is small: an upload that takes longer than this holds up nobody but itself, and no shutdown.
+    requestTimeout: 10_000,
     forceCloseConnections: 'idle',
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (_error, _request, reply: FastifyReply) => void reply.code(400).send(errorBody(400)),

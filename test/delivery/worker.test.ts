@@ -122,6 +122,21 @@ describe('without a product to tell', () => {
     });
   });
 
+  test('a refund that comes before anybody knows whose payment it is, is applied at once as a fact', async () => {
+    const facts = [{ type: 'refunded', effect: 'refund:all', amountMinor: null, cumulative: false }];
+    const refund = await insertEvent(db, { transactionId: `tx${n}`, userId: null, kind: 'payment_refunded' });
+    await db
+      .updateTable('event')
+      .set({ facts: JSON.stringify(facts) })
+      .where('id', '=', refund.id)
+      .execute();
+    await deliver();
+    expect((await readEvent(refund)).state).toBe('applied');
+    await paid({ transactionId: `tx${n}` });
+    await deliver();
+    expect(await has()).toBe(false);
+  });
+
   test('an event nobody can fold does not fail its neighbours, and is tried again as an internal error', async () => {
     const good = await paid();
     const broken = await paid();
@@ -229,6 +244,21 @@ describe('with a product to tell', () => {
     await insertEvent(db, { userId: `${user}-other` });
     await deliver({ activation });
     expect(await count()).toEqual({ failures: 2 });
+  });
+
+  test('an event that dies of something else after a retry leaves no empty ticket behind', async () => {
+    product.misbehave({ kind: 'status', status: 416, user });
+    const event = await paid();
+    await deliver({ activation });
+    const { ticket_id: first } = await readEvent(event);
+    product.work();
+    product.misbehave({ kind: 'status', status: 417, user });
+    await redriveTicket(db, { ticketId: first!, actor: { personId: 1001, name: 'Ann' }, commandId: `other${n}` });
+    await deliver({ activation });
+    const { ticket_id: second } = await readEvent(event);
+    expect(second).not.toBe(first);
+    const state = (id: number) => db.selectFrom('ticket').select('state').where('id', '=', id).executeTakeFirst();
+    expect([await state(first!), await state(second!)]).toEqual([{ state: 'resolved' }, { state: 'open' }]);
   });
 
   test.each([400, 401, 404, 410, 422, 302])('HTTP %i is permanent: dead at once, with its ticket', async (status) => {

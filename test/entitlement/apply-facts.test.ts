@@ -127,7 +127,7 @@ test('a refund that comes before its payment is kept, and ends the access the pa
   const refund = event([{ type: 'refunded', effect: 'refund:all', amountMinor: null, cumulative: false }], {
     userId: null,
   });
-  expect((await apply([refund])).results).toEqual([{ outcome: 'user_unknown' }]);
+  expect((await apply([refund])).results).toEqual([{ outcome: 'kept' }]);
   await apply([event([paid()])]);
   const [row] = await db.selectFrom('entitlement').select('revoked').where('user_id', '=', `user${run}`).execute();
   expect(row).toEqual({ revoked: true });

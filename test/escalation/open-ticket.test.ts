@@ -35,8 +35,15 @@ test('failures of one cause, told by twenty transactions at once, are one ticket
 
 test('another cause is another ticket', async () => {
   const first = await open();
-  const second = await open({ ...failing, cause: { ...failing.cause, source: 'stripe' } });
+  const second = await open({ ...failing, cause: { ...failing.cause, errorFamily: `timeout ${family}` } });
   expect(second.ticketId).not.toBe(first.ticketId);
+});
+
+test('a dependency that is down is one ticket, whichever providers fail by it; without one the provider is the cause', async () => {
+  const first = await open();
+  expect((await open({ ...failing, cause: { ...failing.cause, source: 'stripe' } })).ticketId).toBe(first.ticketId);
+  const intake = (source: string) => open({ ...failing, cause: { ...failing.cause, dependency: null, source } });
+  expect((await intake('acme')).ticketId).not.toBe((await intake('stripe')).ticketId);
 });
 
 test('a failure within two hours of resolving opens the same ticket again', async () => {
