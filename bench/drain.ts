@@ -83,7 +83,7 @@ const FIRST_PART = 0.01;
 async function readDrainRate(databaseUrl: string, events: number): Promise<number> {
   const [row] = await query<{ seconds: number }>(
     databaseUrl,
-    `select extract(epoch from max(finished_at) - percentile_disc($1) within group (order by finished_at))::float8 as seconds from event`,
+    `select extract(epoch from max(finished_at) - percentile_disc($1::float8) within group (order by finished_at))::float8 as seconds from event`,
     [FIRST_PART],
   );
   return (events * (1 - FIRST_PART)) / row!.seconds;

@@ -42,6 +42,7 @@ process.exit(!quick && findings.some((finding) => isMet(finding) === false) ? 1 
 
 async function measureAll(chosen: string[]): Promise<Finding[]> {
   const place = await openPlace();
+  process.once('SIGINT', () => void place.remove().then(() => process.exit(130)));
   const load = startLoad(`/webhooks/${PROVIDER.name}`);
   const machine = await describeMachine(place.postgres.url);
   const measured: Record<string, Measured & { loadBefore: number }> = {};

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -6,6 +7,7 @@ import { migrate } from '../src/platform/migrate.ts';
 
 /** Under the project and not under /tmp, which may be memory: what is measured must reach a disk. */
 const DIRECTORY = join('.data', 'bench');
+const DATA = join(DIRECTORY, 'postgres');
 
 /** A PostgreSQL as `npm start` runs it, durable, for the benchmarks alone. */
 export type Place = {
@@ -17,8 +19,9 @@ export type Place = {
 };
 
 export async function openPlace(): Promise<Place> {
+  await endLeftServer();
   await rm(DIRECTORY, { recursive: true, force: true });
-  const postgres = await startEmbeddedPostgres({ dataDir: join(DIRECTORY, 'postgres') });
+  const postgres = await startEmbeddedPostgres({ dataDir: DATA });
   let databases = 0;
   return {
     postgres,
@@ -36,6 +39,13 @@ export async function openPlace(): Promise<Place> {
       await rm(DIRECTORY, { recursive: true, force: true });
     },
   };
+}
+
+/** A run that was killed leaves its server, which must not share the disk with ours. */
+async function endLeftServer(): Promise<void> {
+  if (!existsSync(join(DATA, 'postmaster.pid'))) return;
+  const left = await startEmbeddedPostgres({ dataDir: DATA });
+  await left.stop();
 }
 
 function nameOf(url: string): string {

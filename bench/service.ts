@@ -35,6 +35,9 @@ async function startProcess(args: string[], environment: Record<string, string>)
   const nodeArgs = (process.env.BENCH_NODE_ARGS ?? '').split(' ').filter(Boolean);
   const env = { PATH: process.env.PATH, ...environment };
   const child = spawn(process.execPath, [...nodeArgs, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const endWithUs = () => child.kill('SIGKILL');
+  process.once('exit', endWithUs);
+  child.once('exit', () => process.off('exit', endWithUs));
   const said = collectOutput(child);
   const port = await findPort(child, said);
   return { pid: child.pid!, port, stop: () => stopProcess(child) };
