@@ -15,24 +15,35 @@ declare module 'vitest' {
 
 const TEMPLATE = 'breakwater_template';
 
-/** A real server for one test run, fast because it may forget everything: nothing is synced to disk. */
+/**
+ * A real server for one test run, fast because it may forget everything: nothing is synced to disk. TEST_DATABASE_URL names another
+ * one, to run the tests on an older PostgreSQL.
+ */
 export async function startTestPostgres(): Promise<{ url: string; stop: () => Promise<void> }> {
+  const server = process.env.TEST_DATABASE_URL ? givenServer(process.env.TEST_DATABASE_URL) : await ownServer();
+  await onDatabase(server.url, (client) => client.query(`drop database if exists ${TEMPLATE}`));
+  await onDatabase(server.url, (client) => client.query(`create database ${TEMPLATE}`));
+  await migrate(withDatabase(server.url, TEMPLATE));
+  await onDatabase(withDatabase(server.url, TEMPLATE), (client) => client.query('select create_payload_partitions(3)'));
+  return server;
+}
+
+function givenServer(url: string) {
+  return { url, stop: async () => {} };
+}
+
+async function ownServer() {
   const parent = await mkdtemp(join(tmpdir(), 'breakwater-test-'));
   await chmodForServer(parent);
   const server = await startEmbeddedPostgres({
     dataDir: join(parent, 'pg'),
     settings: { fsync: 'off', full_page_writes: 'off', max_connections: '300', shared_buffers: '128MB' },
   });
-  await onDatabase(server.url, (client) => client.query(`create database ${TEMPLATE}`));
-  await migrate(withDatabase(server.url, TEMPLATE));
-  await onDatabase(withDatabase(server.url, TEMPLATE), (client) => client.query('select create_payload_partitions(3)'));
-  return {
-    url: server.url,
-    stop: async () => {
-      await server.stop();
-      await rm(parent, { recursive: true, force: true });
-    },
+  const stop = async () => {
+    await server.stop();
+    await rm(parent, { recursive: true, force: true });
   };
+  return { url: server.url, stop };
 }
 
 export type TestDatabase = { url: string; pool: pg.Pool; db: Db };

@@ -20,6 +20,8 @@ type Command = {
   /** Unique per press or command: the same one, delivered twice, redrives once. */
   commandId: string;
   actor: Actor;
+  /** In the same transaction: whoever is to be told the outcome must be known before the first event can come to its end. */
+  announce?: (trx: Trx, redriveId: number) => Promise<void>;
 };
 
 export type RedriveResult =
@@ -74,6 +76,7 @@ async function start(
   if (redriveId === null) throw new Error('the same command was taken in the same moment');
   await reviveEvents(trx, dead, redriveId);
   await markRedriveEvents(trx, redriveId, dead.length);
+  await command.announce?.(trx, redriveId);
   if (ticketId !== null) await tellTicket(trx, ticketId, command.actor, dead.length);
   return { outcome: 'started', redriveId, events: dead.length };
 }

@@ -49,6 +49,8 @@ export function createPool(url: string, options: { max: number; name: string; st
  * cost the next one its time too. Cutting the stream lets the pool notice and make another.
  */
 function dropWhenSilent(client: pg.PoolClient): void {
+  // While it is lent out the pool does not listen, and an error nobody hears ends the process.
+  client.on('error', () => {});
   const { query } = client;
   const { stream } = (client as unknown as { connection: { stream: { destroy: () => void } } }).connection;
   client.query = ((...args: Parameters<typeof query>) => {

@@ -11,7 +11,7 @@ import type { PressAnswer } from './buttons-answer.ts';
 import { formatTicketButton } from './buttons-data.ts';
 import { askOnce, forgetQuestion, wasRedriven } from './buttons-question-store.ts';
 import { paymentsWords, truthWords } from './buttons-text.ts';
-import { announceRedrive, redriveWords } from './commands/retry.ts';
+import { announcement, redriveWords, wakeForRedrive } from './commands/retry.ts';
 
 /** One payment is retried at the press. Of more, it is asked once how many that would be. */
 export async function pressRetry(deps: BotDeps, api: Api, press: TicketPress, answer: PressAnswer): Promise<void> {
@@ -33,10 +33,11 @@ function sayStale(deps: BotDeps, ticket: TicketView, answer: PressAnswer): Promi
 async function runRetry(deps: BotDeps, press: TicketPress, ticket: TicketView): Promise<RedriveResult> {
   const { ticketId, commandId } = press;
   const actor = actorOf(press.person);
-  const result = await redriveTicket(deps.db, { ticketId, commandId, actor });
   const { engineeringChatId: chatId } = deps;
   const where = chatId === null ? { personId: actor.personId } : { chatId, ticketId };
-  await announceRedrive(deps, result, { ...where, what: ticket.name, by: actor.name });
+  const announce = announcement({ ...where, what: ticket.name, by: actor.name });
+  const result = await redriveTicket(deps.db, { ticketId, commandId, actor, announce });
+  wakeForRedrive(deps, result);
   return result;
 }
 

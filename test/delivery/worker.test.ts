@@ -22,6 +22,7 @@ beforeEach(() => {
 });
 
 const activation = { url: product.activationUrl, secret, timeoutMs: 1000, concurrency: 16 };
+const patient = { ...activation, timeoutMs: 10_000 };
 
 /** Runs until nothing is due any more. */
 async function deliver(overrides: Partial<WorkerDeps> = {}): Promise<void> {
@@ -353,9 +354,12 @@ describe('with a product to tell', () => {
   });
 
   test('a second replica never tells the product about a user somebody is telling about', async () => {
-    product.misbehave({ kind: 'slow', latencyMs: 300, user, times: 1 });
+    product.misbehave({ kind: 'slow', latencyMs: 2500, user, times: 1 });
     await paid({ transactionId: `tx${n}` });
-    const [one, two] = [createWorker(workerDeps(db, { activation })), createWorker(workerDeps(db, { activation }))];
+    const [one, two] = [
+      createWorker(workerDeps(db, { activation: patient })),
+      createWorker(workerDeps(db, { activation: patient })),
+    ];
     await one.runOnce();
     await product.waitForCall((call) => call.user === user);
     const second = await paid({ transactionId: `tx${n}` });
@@ -375,8 +379,8 @@ describe('leases', () => {
     const { claimEvents, claimSuspect, reclaimExpired } = await import('../../src/delivery/claim-store.ts');
     const { finishEvents } = await import('../../src/delivery/finish.ts');
     const event = await paid();
-    const [frozen] = await claimEvents(db, { limit: 10, leaseMs: 1000, busyUsers: [] });
-    const later = new Date(Date.now() + 5000);
+    const [frozen] = await claimEvents(db, { limit: 10, leaseMs: 60_000, busyUsers: [] });
+    const later = new Date(Date.now() + 120_000);
     expect(await reclaimExpired(db)).toBe(0);
     const takers = await Promise.all([reclaimExpired(db, later), reclaimExpired(db, later)]);
     expect(takers.sort()).toEqual([0, 1]);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Update } from '@grammyjs/types';
 import { Api } from 'grammy';
+import { sql, type Transaction } from 'kysely';
 import { afterAll, beforeAll, beforeEach, vi } from 'vitest';
 import { type Sandbox, startSandbox } from '../../sandbox/main.ts';
 import type { ChatMessage } from '../../sandbox/telegram/chat-message.ts';
@@ -13,6 +14,7 @@ import { seedPeople } from '../../src/people/person-store.ts';
 import type { Db } from '../../src/platform/database.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
+import type { Schema } from '../../src/platform/schema.ts';
 import { createWake, type Wake } from '../../src/platform/wake.ts';
 import { createTelegramIn, type TelegramIn, type TelegramInDeps } from '../../src/telegram/bot.ts';
 import { renderCard } from '../../src/telegram/card-text.ts';
@@ -174,6 +176,7 @@ function createSeeds(db: Db, sandbox: () => Sandbox) {
     const ticketId = await db.transaction().execute(async (trx) => {
       const cause = { stage: 'delivery', source: provider, dependency: 'activation', errorFamily: 'HTTP 503' } as const;
       const failures = { cause, count, countries: ['DE'], sampleTransaction: transactions[0]!, needsLook: false };
+      await forgetCauses(trx);
       const ticket = await openOrAttach(trx, failures);
       for (const transaction of transactions) await seedDeadEvent(trx, provider, transaction, ticket.ticketId);
       return ticket.ticketId;
@@ -237,4 +240,12 @@ function createSeeds(db: Db, sandbox: () => Sandbox) {
   };
 
   return { seedTicket, seedDeadEvent, showCard };
+}
+
+/** The tickets of earlier tests keep their cards but lose their cause: the same failure opens another ticket. */
+async function forgetCauses(trx: Transaction<Schema>): Promise<void> {
+  await sql`delete from cause`.execute(trx);
+  await sql`update ticket set fingerprint = fingerprint || ' of ' || id where fingerprint not like '% of %'`.execute(
+    trx,
+  );
 }

@@ -1,8 +1,10 @@
 import { fmt } from '@grammyjs/parse-mode';
+import type { Transaction } from 'kysely';
 import type { PaymentView } from '../../api/payment-view.ts';
 import { type RedriveResult, redrivePayment } from '../../delivery/redrive.ts';
 import { putNotice } from '../../notice/notice-store.ts';
 import { actorOf } from '../../people/person.ts';
+import type { Schema } from '../../platform/schema.ts';
 import type { Answer, BotDeps, Request } from '../bot-context.ts';
 import { formatRetryLink } from '../buttons-data.ts';
 import { paymentsWords } from '../buttons-text.ts';
@@ -42,19 +44,25 @@ export async function retryPayment(
 ): Promise<string> {
   const person = request.person!;
   const { provider, transactionId } = payment;
-  const result = await redrivePayment(deps.db, { provider, transactionId, commandId, actor: actorOf(person) });
-  await announceRedrive(deps, result, { personId: person.telegramId, what: transactionId, by: actorOf(person).name });
+  const actor = actorOf(person);
+  const announce = announcement({ personId: person.telegramId, what: transactionId, by: actor.name });
+  const result = await redrivePayment(deps.db, { provider, transactionId, commandId, actor, announce });
+  wakeForRedrive(deps, result);
   return redriveWords(result, idWords(transactionId));
 }
 
 /** Where the outcome of a retry is told, and of what. */
 export type RedriveAudience = { personId?: number; chatId?: number; ticketId?: number; what: string; by: string };
 
-export async function announceRedrive(deps: BotDeps, result: RedriveResult, to: RedriveAudience): Promise<void> {
-  if (result.outcome !== 'started' && result.outcome !== 'already') return;
-  const { redriveId } = result;
+/** Puts the report down with the redrive itself: an event that ends in the same moment redraws it. */
+export function announcement(to: RedriveAudience): (trx: Transaction<Schema>, redriveId: number) => Promise<void> {
   const { what, by, ...where } = to;
-  await putNotice(deps.db, { key: `redrive:${redriveId}`, kind: 'redrive', ...where, body: { redriveId, by, what } });
+  return (trx, redriveId) =>
+    putNotice(trx, { key: `redrive:${redriveId}`, kind: 'redrive', ...where, body: { redriveId, by, what } });
+}
+
+export function wakeForRedrive(deps: BotDeps, result: RedriveResult): void {
+  if (result.outcome !== 'started' && result.outcome !== 'already') return;
   deps.wake('event');
   deps.wake('notice');
   deps.wake('card');
