@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { PROVIDER } from './load/signed-webhooks.ts';
 
 /** A process under measurement. */
@@ -22,19 +24,23 @@ export function startService(
   run: string,
   environment: Record<string, string> = {},
 ): Promise<Service> {
-  return startProcess(['src/main.ts'], { ...ENVIRONMENT, DATABASE_URL: databaseUrl, RUN: run, ...environment });
+  return startProcess('../src/main.ts', { ...ENVIRONMENT, DATABASE_URL: databaseUrl, RUN: run, ...environment });
 }
 
 /** A server to compare with; see variants/. */
 export function startVariant(name: string, databaseUrl: string): Promise<Service> {
-  return startProcess([`bench/variants/${name}.ts`], { ...ENVIRONMENT, DATABASE_URL: databaseUrl });
+  return startProcess(`./variants/${name}.ts`, { ...ENVIRONMENT, DATABASE_URL: databaseUrl });
 }
 
-async function startProcess(args: string[], environment: Record<string, string>): Promise<Service> {
+async function startProcess(file: string, environment: Record<string, string>): Promise<Service> {
   // BENCH_NODE_ARGS=--cpu-prof shows where the time goes.
   const nodeArgs = (process.env.BENCH_NODE_ARGS ?? '').split(' ').filter(Boolean);
-  const env = { PATH: process.env.PATH, ...environment };
-  const child = spawn(process.execPath, [...nodeArgs, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...nodeArgs, fileURLToPath(new URL(file, import.meta.url))], {
+    env: { PATH: process.env.PATH, ...environment },
+    // Somebody's .env is read from the working directory, and must not take part.
+    cwd: tmpdir(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const endWithUs = () => child.kill('SIGKILL');
   process.once('exit', endWithUs);
   child.once('exit', () => process.off('exit', endWithUs));
