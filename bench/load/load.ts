@@ -27,27 +27,27 @@ export function startLoad(path: string): Load {
   const child = fork(fileURLToPath(new URL('./main.ts', import.meta.url)), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
+  const ended = once(child, 'exit').then((): [{ failed: string }] => [{ failed: 'it ended' }]);
   let series = 0;
+
+  async function order<Report>(what: LoadOrder): Promise<Report> {
+    child.send(what);
+    const [answer] = (await Promise.race([once(child, 'message'), ended])) as [{ done: Report } | { failed: string }];
+    if ('failed' in answer) throw new Error(`the load generator: ${answer.failed}`);
+    return answer.done;
+  }
+
   return {
     pid: child.pid!,
     prepare: async (count) =>
-      void (await order(child, { do: 'prepare', series: series++, count, bodyBytes: BODY_BYTES, path })),
-    storm: async (options) => refuseFailures(await order<StormReport>(child, { do: 'storm', ...options })),
-    pace: async (options) => refuseFailures(await order<PaceReport>(child, { do: 'pace', ...options })),
+      void (await order({ do: 'prepare', series: series++, count, bodyBytes: BODY_BYTES, path })),
+    storm: async (options) => refuseFailures(await order<StormReport>({ do: 'storm', ...options })),
+    pace: async (options) => refuseFailures(await order<PaceReport>({ do: 'pace', ...options })),
     stop: async () => {
-      const ended = once(child, 'exit');
       child.disconnect();
       await ended;
     },
   };
-}
-
-async function order<Report>(child: ChildProcess, what: LoadOrder): Promise<Report> {
-  child.send(what);
-  const ended = once(child, 'exit').then(() => [{ failed: 'it ended' }]);
-  const [answer] = (await Promise.race([once(child, 'message'), ended])) as [{ done: Report } | { failed: string }];
-  if ('failed' in answer) throw new Error(`the load generator: ${answer.failed}`);
-  return answer.done;
 }
 
 /** A rate of which a part are errors says nothing. */
