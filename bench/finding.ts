@@ -6,7 +6,7 @@ export type Finding = {
   required?: { atLeast: number } | { atMost: number };
 };
 
-export type Unit = '×' | '/s' | 'ms' | 'MB' | 'count';
+type Unit = '×' | '/s' | 'ms' | 'MB' | 'count';
 
 /** Null: nothing is asked of it. */
 export function isMet({ measured, required }: Finding): boolean | null {

@@ -4,6 +4,12 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { PROVIDER } from './load/signed-webhooks.ts';
 
+const MAIN = new URL('../src/main.ts', import.meta.url);
+const VARIANTS = {
+  'stores-nothing': new URL('./variants/stores-nothing.ts', import.meta.url),
+  'one-insert-each': new URL('./variants/one-insert-each.ts', import.meta.url),
+};
+
 /** A process under measurement. */
 export type Service = { pid: number; port: number; stop: () => Promise<void> };
 
@@ -24,18 +30,18 @@ export function startService(
   run: string,
   environment: Record<string, string> = {},
 ): Promise<Service> {
-  return startProcess('../src/main.ts', { ...ENVIRONMENT, DATABASE_URL: databaseUrl, RUN: run, ...environment });
+  return startProcess(MAIN, { ...ENVIRONMENT, DATABASE_URL: databaseUrl, RUN: run, ...environment });
 }
 
 /** A server to compare with; see variants/. */
-export function startVariant(name: string, databaseUrl: string): Promise<Service> {
-  return startProcess(`./variants/${name}.ts`, { ...ENVIRONMENT, DATABASE_URL: databaseUrl });
+export function startVariant(name: keyof typeof VARIANTS, databaseUrl: string): Promise<Service> {
+  return startProcess(VARIANTS[name], { ...ENVIRONMENT, DATABASE_URL: databaseUrl });
 }
 
-async function startProcess(file: string, environment: Record<string, string>): Promise<Service> {
+async function startProcess(file: URL, environment: Record<string, string>): Promise<Service> {
   // BENCH_NODE_ARGS=--cpu-prof shows where the time goes.
   const nodeArgs = (process.env.BENCH_NODE_ARGS ?? '').split(' ').filter(Boolean);
-  const child = spawn(process.execPath, [...nodeArgs, fileURLToPath(new URL(file, import.meta.url))], {
+  const child = spawn(process.execPath, [...nodeArgs, fileURLToPath(file)], {
     env: { PATH: process.env.PATH, ...environment },
     // Somebody's .env is read from the working directory, and must not take part.
     cwd: tmpdir(),

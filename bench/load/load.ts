@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { LoadOrder } from './main.ts';
@@ -20,7 +20,7 @@ export type Load = {
   stop: () => Promise<void>;
 };
 
-export const BODY_BYTES = 500;
+const BODY_BYTES = 500;
 
 /** `path` is where the webhooks go; the port is told with each order. */
 export function startLoad(path: string): Load {
