@@ -82,6 +82,18 @@ test('with Telegram and the product down the service is ready, takes webhooks, a
   await world.chat.card(ticket, '', 20_000);
 }, 60_000);
 
+test('the log tells an event’s story under its id', async () => {
+  const { id } = await api.eventOf('acme', 'op1');
+  const failing = payment();
+  world.sandbox.product.misbehave({ kind: 'status', status: 503, user: failing.user_id });
+  await world.post(failing);
+  await eventually(async () => (await api.eventOf('acme', failing.transaction_id)).state === 'dead');
+  const { id: failed } = await api.eventOf('acme', failing.transaction_id);
+  const told = service.logLines().filter(({ eventId }) => eventId === failed);
+  expect(told.map(({ level }) => level)).toEqual(expect.arrayContaining(['info', 'warn']));
+  expect(service.logLines().filter(({ eventId }) => eventId === id)).toEqual([]); // nothing to tell of what went well
+});
+
 describe('a process may run some of the parts', async () => {
   const separate = await startWorld({ env: { RUN: 'intake,api' } });
   const paid = { ...SEED, user_id: 'split', transaction_id: 'split' };

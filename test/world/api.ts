@@ -9,8 +9,8 @@ export const API_TOKEN = 'journeys-api-token-4f1d9c';
 type Wire<T> = T extends Date ? string : T extends (infer U)[] ? Wire<U>[] : T extends object ? WireObject<T> : T;
 type WireObject<T> = { [K in keyof T]: Wire<T[K]> };
 
-export type Payment = Wire<PaymentView>;
-export type Feature = Wire<EntitlementView>;
+type Payment = Wire<PaymentView>;
+type Feature = Wire<EntitlementView>;
 
 /** The product's backend: asks over HTTP, as any product would. */
 export type Api = {

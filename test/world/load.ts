@@ -48,7 +48,7 @@ export function startLoad(
   };
 }
 
-export async function send(target: { url: string }, payment: LoadPayment): Promise<LoadAnswer> {
+async function send(target: { url: string }, payment: LoadPayment): Promise<LoadAnswer> {
   const sentAtMs = performance.now();
   const rest = () => ({ payment, sentAtMs, tookMs: performance.now() - sentAtMs });
   try {

@@ -32,20 +32,30 @@ export type Service = {
   allowErrors(...patterns: RegExp[]): void;
 };
 
-export type LogLine = { level: string; msg?: string } & Record<string, unknown>;
+type LogLine = { level: string; msg?: string } & Record<string, unknown>;
 
 type Options = { cwd?: string; allowErrors?: RegExp[] };
 
 const running = new Set<Service>();
 
+/** What was found wrong while things were put away. Thrown last: a hook that throws keeps the others from running. */
+const foundAtTheEnd: Error[] = [];
+
 /** No process outlives its test file, and none takes an error to its grave unseen. */
-afterAll(() => stopServices());
+afterAll(async () => {
+  await stopServices();
+  if (foundAtTheEnd[0]) throw foundAtTheEnd[0];
+});
+
+/** Fails the file once everything it started is gone. */
+export function failAtTheEnd(error: Error): void {
+  foundAtTheEnd.push(error);
+}
 
 /** Hooks run last in, first out: whoever owns the database they use registers this after it. */
 export async function stopServices(services: Iterable<Service> = running): Promise<void> {
   const stopped = await Promise.allSettled([...services].map((service) => service.stop()));
-  const failure = stopped.find((result) => result.status === 'rejected');
-  if (failure) throw failure.reason;
+  for (const result of stopped) if (result.status === 'rejected') failAtTheEnd(result.reason);
 }
 
 /** Starts the service and waits until it says where it listens. Its environment is `env` alone. */

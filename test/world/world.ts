@@ -4,7 +4,14 @@ import { ANN, BEN, CARA, ENGINEERING_CHAT_ID } from '../../sandbox/telegram/worl
 import { createTestDatabase, type TestDatabase } from '../database.ts';
 import { API_TOKEN, type Api, createApi } from './api.ts';
 import { type Chat, createChat } from './chat.ts';
-import { makeFolder, type Service, type ServiceEnvironment, startService, stopServices } from './service.ts';
+import {
+  failAtTheEnd,
+  makeFolder,
+  type Service,
+  type ServiceEnvironment,
+  startService,
+  stopServices,
+} from './service.ts';
 import { acme, postWebhook, type WebhookAnswer } from './webhooks.ts';
 
 export { ANN, BEN, CARA, ENGINEERING_CHAT_ID };
@@ -92,15 +99,11 @@ const NOT_MODIFIED = /message is not modified/;
 function refuseRefusals(sandbox: Sandbox): void {
   const { refusals } = sandbox.telegram;
   const provoked = refusals.filter(({ isScheduled, description }) => !isScheduled && !NOT_MODIFIED.test(description));
-  if (provoked.length > 0)
-    throw new Error(`Telegram refused calls of the bot: ${JSON.stringify(provoked.slice(0, 5))}`);
+  if (provoked.length === 0) return;
+  failAtTheEnd(new Error(`Telegram refused calls of the bot: ${JSON.stringify(provoked.slice(0, 5))}`));
 }
 
-export function environmentOf(world: {
-  databaseUrl: string;
-  sandbox: Sandbox;
-  providers: object[];
-}): ServiceEnvironment {
+function environmentOf(world: { databaseUrl: string; sandbox: Sandbox; providers: object[] }): ServiceEnvironment {
   return {
     PORT: '0',
     DATABASE_URL: world.databaseUrl,
