@@ -277,10 +277,12 @@ create trigger "an event is never deleted" before delete or truncate on event
 -- by whichever there is more of. The planner may not sort: its statistics are of a time when the queue was empty, so it would read
 -- and sort the whole backlog for every claim instead of walking along the index.
 create function claim_events(room int, lease_ms int, busy_users text[], at_time timestamptz) returns setof event
-language sql
+language plpgsql
 set enable_sort = off set enable_bitmapscan = off set enable_seqscan = off
 as $$
-  with fresh as materialized (
+#variable_conflict use_column
+begin
+  return query with fresh as materialized (
     select provider, id, row_number() over () as place from (
       select provider, id from event
       where state = 'pending' and due_at <= at_time and lost_leases = 0 and lease_until is null
@@ -299,5 +301,5 @@ as $$
   )
   update event e set fence = e.fence + 1, lease_until = at_time + lease_ms * interval '1 millisecond'
   from picked where e.provider = picked.provider and e.id = picked.id
-  returning e.*
-$$;
+  returning e.*;
+end $$;

@@ -16,11 +16,13 @@ export type Worker = {
 };
 
 /** Without a product to tell, a claim and its finish are one statement each for this many events. */
-const BATCH = 1000;
-/** While one batch waits for the disk the next one is folded. */
-const BATCHES_AT_ONCE = 2;
+const BATCH = 500;
+/** While one batch is folded here and one waits for the disk, the server still has one to work on. */
+const BATCHES_AT_ONCE = 3;
 /** Retries fall due without anybody waking us, and a wake-up may get lost. */
 const POLL_MS = 100;
+/** Suspects are rare; while there are some they follow each other at once. */
+const SUSPECTS_EVERY_MS = 500;
 
 export function createWorker(deps: WorkerDeps): Worker {
   const runner = createBatchRunner(deps);
@@ -28,6 +30,8 @@ export function createWorker(deps: WorkerDeps): Worker {
   const running = new Set<Promise<void>>();
   let toHandBack: ClaimedEvent[] = [];
   let suspect: Promise<void> | null = null;
+  let nextSuspectAt = 0;
+  let thereMayBeMore = false;
 
   async function runOnce(): Promise<number> {
     await returnWhatFailed();
@@ -37,7 +41,14 @@ export function createWorker(deps: WorkerDeps): Worker {
     const suspects = await claimOneSuspect();
     const events = await claimEvents(deps.db, { ...claimOptions(), limit: room });
     if (events.length > 0) begin(events);
-    return events.length + suspects;
+    thereMayBeMore = suspects > 0 || events.length === room;
+    return suspects + events.length;
+  }
+
+  /** A claim that came back short has taken all there was; what comes now wakes us. */
+  async function claimWhileThereIsMore(): Promise<number> {
+    const claimed = await runOnce();
+    return thereMayBeMore ? claimed : 0;
   }
 
   /** A worker claims no more than it can begin at once: what waits, waits in the ledger, where any replica can take it. */
@@ -51,9 +62,11 @@ export function createWorker(deps: WorkerDeps): Worker {
   }
 
   async function claimOneSuspect(): Promise<number> {
-    if (suspect) return 0;
+    if (suspect || performance.now() < nextSuspectAt) return 0;
+    nextSuspectAt = performance.now() + SUSPECTS_EVERY_MS;
     const event = await claimSuspect(deps.db, claimOptions());
     if (!event) return 0;
+    nextSuspectAt = 0;
     suspect = begin([event]).finally(() => {
       suspect = null;
     });
@@ -95,7 +108,7 @@ export function createWorker(deps: WorkerDeps): Worker {
   }
 
   const loop = createLoop({
-    work: runOnce,
+    work: claimWhileThereIsMore,
     pollMs: POLL_MS,
     onError: (error) => deps.log.warn({ err: error }, 'the worker could not claim'),
   });

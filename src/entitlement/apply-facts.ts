@@ -7,13 +7,13 @@ import {
   findFacts,
   insertFacts,
   type KnownPayment,
-  type KnownSubscription,
   learnUsers,
   listFactsOfUsers,
   lockUsers,
   markPaymentUsers,
   type NewFact,
   type PaymentDraft,
+  type SubscriptionDraft,
   upsertPayments,
   upsertSubscriptions,
 } from './fact-store.ts';
@@ -88,6 +88,7 @@ function resultOf(event: FactSource, links: Links, contradicted: Set<FactSource>
 /** Whose a payment or a subscription is, by what this batch and all before it said. */
 type Links = {
   userOf: (event: FactSource) => string | null;
+  /** Users of what was heard of before: facts of it may have waited for them. */
   known: () => { provider: string; transactionId: string | null; subscriptionId: string | null; userId: string }[];
 };
 
@@ -97,14 +98,22 @@ async function linkUsers(trx: Trx, events: FactSource[]): Promise<Links> {
     await upsertSubscriptions(trx, draftSubscriptions(events, payments)),
     (one) => one.subscriptionId,
   );
-  const userOf = (event: FactSource): string | null => {
+  const linksOf = (event: FactSource) => {
     const payment = event.transactionId === null ? null : payments.get(keyOf(event.provider, event.transactionId));
     const subscriptionId = event.subscriptionId ?? payment?.subscriptionId ?? null;
     const subscription = subscriptionId === null ? null : subscriptions.get(keyOf(event.provider, subscriptionId));
+    return { payment, subscription };
+  };
+  const userOf = (event: FactSource): string | null => {
+    const { payment, subscription } = linksOf(event);
     return payment?.userId ?? subscription?.userId ?? event.userId;
   };
+  const heardOfBefore = (event: FactSource): boolean => {
+    const { payment, subscription } = linksOf(event);
+    return Boolean(payment?.existed || subscription?.existed);
+  };
   const known = () =>
-    events.flatMap((event) => {
+    events.filter(heardOfBefore).flatMap((event) => {
       const userId = userOf(event);
       const { provider, transactionId, subscriptionId } = event;
       return userId === null ? [] : [{ provider, transactionId, subscriptionId, userId }];
@@ -149,11 +158,8 @@ function complete(draft: PaymentDraft | undefined, event: FactSource, transactio
   };
 }
 
-function draftSubscriptions(
-  events: FactSource[],
-  payments: Map<string, KnownPayment>,
-): (KnownSubscription & { receivedAt: Date })[] {
-  const drafts = new Map<string, KnownSubscription & { receivedAt: Date }>();
+function draftSubscriptions(events: FactSource[], payments: Map<string, KnownPayment>): SubscriptionDraft[] {
+  const drafts = new Map<string, SubscriptionDraft>();
   for (const event of events) {
     const payment = event.transactionId === null ? undefined : payments.get(keyOf(event.provider, event.transactionId));
     const subscriptionId = event.subscriptionId ?? payment?.subscriptionId ?? null;

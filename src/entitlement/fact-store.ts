@@ -22,6 +22,8 @@ export type KnownPayment = {
   transactionId: string;
   userId: string | null;
   subscriptionId: string | null;
+  /** It was there before: facts of it may wait for their user. */
+  existed: boolean;
 };
 
 /** Locks the payments (sorted, so that two workers never wait for each other) and answers what is known of them now. */
@@ -46,18 +48,15 @@ export async function upsertPayments(trx: Trx, drafts: PaymentDraft[]): Promise<
       currency = coalesce(payment.currency, excluded.currency),
       payer_country = coalesce(payment.payer_country, excluded.payer_country),
       first_received_at = least(payment.first_received_at, excluded.first_received_at)
-    returning provider, transaction_id as "transactionId", user_id as "userId", subscription_id as "subscriptionId"`.execute(
-    trx,
-  );
+    returning provider, transaction_id as "transactionId", user_id as "userId", subscription_id as "subscriptionId",
+      (xmax <> 0) as existed`.execute(trx);
   return rows;
 }
 
-export type KnownSubscription = { provider: string; subscriptionId: string; userId: string | null };
+export type SubscriptionDraft = { provider: string; subscriptionId: string; userId: string | null; receivedAt: Date };
+export type KnownSubscription = Omit<SubscriptionDraft, 'receivedAt'> & { existed: boolean };
 
-export async function upsertSubscriptions(
-  trx: Trx,
-  drafts: (KnownSubscription & { receivedAt: Date })[],
-): Promise<KnownSubscription[]> {
+export async function upsertSubscriptions(trx: Trx, drafts: SubscriptionDraft[]): Promise<KnownSubscription[]> {
   if (drafts.length === 0) return [];
   const { rows } = await sql<KnownSubscription>`
     insert into subscription (provider, subscription_id, user_id, first_received_at)
@@ -70,7 +69,7 @@ export async function upsertSubscriptions(
     on conflict (provider, subscription_id) do update set
       user_id = coalesce(subscription.user_id, excluded.user_id),
       first_received_at = least(subscription.first_received_at, excluded.first_received_at)
-    returning provider, subscription_id as "subscriptionId", user_id as "userId"`.execute(trx);
+    returning provider, subscription_id as "subscriptionId", user_id as "userId", (xmax <> 0) as existed`.execute(trx);
   return rows;
 }
 
