@@ -49,9 +49,17 @@ create table event (
 create index event_fresh on event (id) where state = 'pending';
 create index event_due_again on event (due_at) where state = 'retrying';
 create index event_suspect on event (id) where lost_leases > 0 and state in ('pending', 'retrying');
-create index event_of_transaction on event (provider, transaction_id) where transaction_id is not null;
 create index event_of_ticket on event (ticket_id, user_id) where ticket_id is not null;
 create index event_of_redrive on event (redrive_id) where redrive_id is not null;
+
+-- A row says that an event is about a transaction. Apart from the event, whose every change of state would otherwise write a new
+-- entry into one more index.
+create table transaction_event (
+  provider text not null,
+  transaction_id text not null,
+  event_id bigint not null,
+  primary key (provider, transaction_id, event_id)
+);
 
 -- A row is the raw body of an event. Partitioned by month of receipt (UTC) so that retention drops a table and deletes no row.
 create table payload (
@@ -231,6 +239,15 @@ create table redrive (
   constraint "a press redrives once" unique (command_id)
 );
 
+create function note_transactions() returns trigger language plpgsql as $$
+begin
+  insert into transaction_event (provider, transaction_id, event_id)
+    select provider, transaction_id, id from new_rows where transaction_id is not null;
+  return null;
+end $$;
+create trigger "a transaction's events are found by it" after insert on event
+  referencing new table as new_rows for each statement execute function note_transactions();
+
 -- The counters change in the transaction of what they count, whoever changes it: a service, a migration, a person in psql.
 create function count_events() returns trigger language plpgsql as $$
 declare
@@ -276,7 +293,7 @@ create trigger "an event is never deleted" before delete or truncate on event
 -- Takes due events for a worker: first tries and due-again ones 1:1, so that neither starves the other, and the rest of the room
 -- by whichever there is more of. The planner may not sort: its statistics are of a time when the queue was empty, so it would read
 -- and sort the whole backlog for every claim instead of walking along the index.
-create function claim_events(room int, lease_ms int, busy_users text[], at_time timestamptz) returns setof event
+create function claim_events(room int, lease_ms int, busy_users text[], after_id bigint, at_time timestamptz) returns setof event
 language plpgsql
 set enable_sort = off set enable_bitmapscan = off set enable_seqscan = off
 as $$
@@ -285,7 +302,7 @@ begin
   return query with fresh as materialized (
     select provider, id, row_number() over () as place from (
       select provider, id from event
-      where state = 'pending' and due_at <= at_time and lost_leases = 0 and lease_until is null
+      where state = 'pending' and id > after_id and due_at <= at_time and lost_leases = 0 and lease_until is null
         and (user_id is null or user_id <> all(busy_users))
       order by id limit room for update skip locked
     ) first_tries

@@ -89,7 +89,13 @@ export async function listEventsOfTransaction(
     .selectFrom('event')
     .select(EVENT_COLUMNS)
     .where('provider', '=', provider)
-    .where('transaction_id', '=', transactionId)
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('transaction_event')
+        .select('event_id')
+        .where('transaction_event.provider', '=', provider)
+        .where('transaction_event.transaction_id', '=', transactionId),
+    )
     .orderBy('received_at')
     .orderBy('id')
     .execute();
@@ -124,13 +130,14 @@ export async function listAttempts(db: Reader, provider: string, eventIds: numbe
 export async function listProvidersOfTransaction(db: Reader, transactionId: string): Promise<string[]> {
   const { rows } = await sql<{ provider: string }>`
     with recursive known as (
-      select min(provider) as provider from event
+      select min(provider) as provider from transaction_event
       union all
-      select (select min(event.provider) from event where event.provider > known.provider) from known
+      select (select min(other.provider) from transaction_event other where other.provider > known.provider) from known
       where known.provider is not null
     )
     select known.provider from known cross join lateral (
-      select 1 from event where event.provider = known.provider and event.transaction_id = ${transactionId} limit 1) told
+      select 1 from transaction_event about
+      where about.provider = known.provider and about.transaction_id = ${transactionId} limit 1) told
     order by known.provider`.execute(db);
   return rows.map((row) => row.provider);
 }

@@ -116,7 +116,8 @@ export async function wakeLearnt(
   await sql`
     update event e set state = 'pending', reason = null, error_family = null, tries = 0, due_at = clock_timestamp(), finished_at = null
     from ${rowsOf(transactions, { provider: 'text', transactionId: 'text' })} as k(provider, transaction_id)
-    where e.provider = k.provider and e.transaction_id = k.transaction_id and e.error_family = 'user unknown'
+    join transaction_event about using (provider, transaction_id)
+    where e.provider = k.provider and e.id = about.event_id and e.error_family = 'user unknown'
       and e.lease_until is null and (e.state = 'retrying' or (e.state = 'dead' and e.settled_by is null))`.execute(trx);
 }
 

@@ -46,4 +46,10 @@ async function writeReading(db: Kysely<Schema>, event: ClaimedEvent, reading: Pa
     .where('id', '=', event.id)
     .where('fence', '=', event.fence)
     .execute();
+  if (reading.transactionId === null) return;
+  await db
+    .insertInto('transaction_event')
+    .values({ provider: event.provider, transaction_id: reading.transactionId, event_id: event.id })
+    .onConflict((oc) => oc.doNothing())
+    .execute();
 }

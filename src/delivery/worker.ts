@@ -21,6 +21,7 @@ const BATCH = 500;
 const BATCHES_AT_ONCE = 3;
 /** Retries fall due without anybody waking us, and a wake-up may get lost. */
 const POLL_MS = 100;
+const FROM_BEGINNING_MS = 500;
 /** Suspects are rare; while there are some they follow each other at once. */
 const SUSPECTS_EVERY_MS = 500;
 
@@ -32,6 +33,8 @@ export function createWorker(deps: WorkerDeps): Worker {
   let suspect: Promise<void> | null = null;
   let nextSuspectAt = 0;
   let thereMayBeMore = false;
+  let lastClaimedId = 0;
+  let fromBeginningAt = 0;
 
   async function runOnce(): Promise<number> {
     await returnWhatFailed();
@@ -39,10 +42,18 @@ export function createWorker(deps: WorkerDeps): Worker {
     if (room === 0) return 0;
     // Here the breaker will be asked: an open dependency's events are not claimed at all.
     const suspects = await claimOneSuspect();
-    const events = await claimEvents(deps.db, { ...claimOptions(), limit: room });
+    const events = await claimEvents(deps.db, { ...claimOptions(), limit: room, afterId: startOfClaim() });
     if (events.length > 0) begin(events);
     thereMayBeMore = suspects > 0 || events.length === room;
+    lastClaimedId = events.length === room ? Math.max(...events.map((event) => event.id)) : 0;
     return suspects + events.length;
+  }
+
+  /** While a backlog is worked off each claim goes on where the last one ended; twice a second it looks from the beginning again. */
+  function startOfClaim(): number {
+    if (lastClaimedId > 0 && performance.now() < fromBeginningAt) return lastClaimedId;
+    fromBeginningAt = performance.now() + FROM_BEGINNING_MS;
+    return 0;
   }
 
   /** A claim that came back short has taken all there was; what comes now wakes us. */

@@ -50,6 +50,8 @@ type EventTable = {
   finished_at: TimeOrNull;
 };
 
+type TransactionEventTable = { provider: string; transaction_id: string; event_id: number };
+
 type PayloadTable = {
   provider: string;
   event_id: number;
@@ -309,6 +311,7 @@ type ChatTable = {
 
 export type Schema = {
   event: EventTable;
+  transaction_event: TransactionEventTable;
   payload: PayloadTable;
   attempt: AttemptTable;
   payment: PaymentTable;
