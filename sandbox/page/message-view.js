@@ -116,7 +116,7 @@ function drawButton(message, button, acts) {
 }
 
 /** Text with its entities: nested ones inside each other, each a real element. */
-export function drawText(text, entities, acts) {
+function drawText(text, entities, acts) {
   const box = element('div', { className: 'text' });
   box.append(...drawSpan(text, 0, text.length, outermostFirst(entities), acts));
   return box;

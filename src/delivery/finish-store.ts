@@ -4,7 +4,7 @@ import type { AttemptOutcome, DeadReason, EventState, Schema } from '../platform
 
 type Trx = Transaction<Schema>;
 
-export type EventKeyAndFence = { provider: string; id: number; fence: number };
+type EventKeyAndFence = { provider: string; id: number; fence: number };
 
 export function heldKey(event: { provider: string; id: number }): string {
   return `${event.provider} ${event.id}`;
