@@ -157,7 +157,8 @@ async function startTelegram(
     tellsProduct: config.activationUrl !== null,
     verifyAgain: (request) => verifyAgain({ ...config, db, writer }, request),
     onDeadUpdate: async (dead) => {
-      const text = `update ${dead.updateId} (${dead.kind}) failed five times: ${dead.error}`;
+      // The card stands in the group: what exactly went wrong is in the log and on the update's row.
+      const text = `update ${dead.updateId} (${dead.kind}) failed five times`;
       const finding = {
         stage: 'telegram',
         source: 'telegram',
