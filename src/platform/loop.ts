@@ -1,3 +1,5 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
 export type Loop = { start: () => void; stop: () => Promise<void>; wake: () => void };
 
 /** After a failure the world may need a moment. */
@@ -11,6 +13,8 @@ export function createLoop(options: {
   /** Answers how much it found to do. */
   work: () => Promise<number>;
   pollMs: number;
+  /** After a wake-up at rest: what comes within this time shares the run. */
+  gatherMs?: number;
   onError: (error: unknown) => void;
 }): Loop {
   let running = false;
@@ -22,7 +26,9 @@ export function createLoop(options: {
     while (running) {
       woken = false;
       const restMs = await workOnce();
-      if (running && !woken && restMs > 0) await rest(restMs);
+      if (!running || woken || restMs === 0) continue;
+      await rest(restMs);
+      if (running && woken && options.gatherMs) await wait(options.gatherMs);
     }
   }
 
