@@ -1,24 +1,11 @@
 import { sql } from 'kysely';
-import type { EventKind, FactDraft } from '../ledger/payment-event.ts';
+import type { FactSource } from '../entitlement/apply-facts.ts';
 import type { Db } from '../platform/database.ts';
 import { rowsOf } from '../platform/rows.ts';
 
 /** An event this worker holds a lease on. A write must name the fence: with another one it changes nothing. */
-export type ClaimedEvent = {
-  provider: string;
-  id: number;
+export type ClaimedEvent = FactSource & {
   fence: number;
-  kind: EventKind;
-  transactionId: string | null;
-  subscriptionId: string | null;
-  userId: string | null;
-  amountMinor: number | null;
-  currency: string | null;
-  payerCountry: string | null;
-  plan: string | null;
-  occurredAt: Date | null;
-  receivedAt: Date;
-  facts: FactDraft[];
   country: string | null;
   tries: number;
   /** All attempts there were, also those that cost no try. */

@@ -3,7 +3,13 @@ import { markSent } from '../entitlement/entitlement-store.ts';
 import { lockUsers } from '../entitlement/fact-store.ts';
 import type { Cause } from '../escalation/fingerprint.ts';
 import { fingerprintOf } from '../escalation/fingerprint.ts';
-import { type Failures, openOrAttach, raiseSeverity, resolveDoneTickets } from '../escalation/open-ticket.ts';
+import {
+  type Failures,
+  inLockOrder,
+  openOrAttach,
+  raiseSeverity,
+  resolveDoneTickets,
+} from '../escalation/open-ticket.ts';
 import { bumpNotice } from '../notice/notice-store.ts';
 import type { DeadReason, Schema } from '../platform/schema.ts';
 import type { ClaimedEvent } from './claim-store.ts';
@@ -35,7 +41,6 @@ export type Told = { userId: string; token: number; sent: { userId: string; feat
 export type FinishReport = {
   written: WrittenEvent[];
   ticketsTouched: number[];
-  ticketsResolved: number[];
 };
 
 /**
@@ -52,7 +57,6 @@ export async function finishEvents(trx: Trx, outcomes: Outcome[], told: Told[]):
   return {
     written,
     ticketsTouched: [...new Set([...opened.map((ticket) => ticket.ticketId), ...resolved])],
-    ticketsResolved: resolved,
   };
 }
 
@@ -71,7 +75,7 @@ async function openTickets(trx: Trx, outcomes: Outcome[], written: WrittenEvent[
   const died = new Map(written.filter((event) => event.state === 'dead').map((event) => [heldKey(event), event]));
   const dying = outcomes.filter((outcome) => outcome.step === 'dead').filter(({ event }) => died.has(heldKey(event)));
   const opened = [];
-  for (const group of inLockOrder(groupByCause(dying))) {
+  for (const group of inLockOrder(groupByCause(dying), ([first]) => causeOf(first!))) {
     const before = group.map((outcome) => died.get(heldKey(outcome.event))!.ticketId).filter((id) => id !== null);
     const failures = describe(group, before);
     const { ticketId } = await openOrAttach(trx, failures);
@@ -90,12 +94,6 @@ type Dying = Outcome & { step: 'dead' };
 
 function groupByCause(dying: Dying[]): Dying[][] {
   return [...Map.groupBy(dying, (outcome) => fingerprintOf(causeOf(outcome))).values()];
-}
-
-/** Groups are taken in the order of their fingerprints, so that two batches never wait for each other. */
-function inLockOrder(groups: Dying[][]): Dying[][] {
-  const fingerprint = ([first]: Dying[]) => fingerprintOf(causeOf(first!));
-  return groups.sort((a, b) => (fingerprint(a) < fingerprint(b) ? -1 : 1));
 }
 
 function describe(group: Dying[], knownOn: number[]): Failures {

@@ -58,8 +58,8 @@ export async function openOrAttach(trx: Trx, failures: Failures, now: Date | nul
 }
 
 /** Groups are taken in the order of their fingerprints, so that two batches never wait for each other. */
-export function inLockOrder(groups: Failures[]): Failures[] {
-  return [...groups].sort((a, b) => (fingerprintOf(a.cause) < fingerprintOf(b.cause) ? -1 : 1));
+export function inLockOrder<Group>(groups: Group[], causeOf: (group: Group) => Cause): Group[] {
+  return [...groups].sort((a, b) => (fingerprintOf(causeOf(a)) < fingerprintOf(causeOf(b)) ? -1 : 1));
 }
 
 function resolvedTooEarly(ticket: LockedTicket): boolean {

@@ -141,7 +141,7 @@ async function recordRefusals(db: Db, refusals: Refusal[]): Promise<void> {
     // Before the tickets, as everywhere: the counter's row is shared with transactions that count first.
     await countRefused(trx, refusals.length);
     const ticketIds = new Map<string, number>();
-    for (const failures of inLockOrder(groupByCause(refusals))) {
+    for (const failures of inLockOrder(groupByCause(refusals), ({ cause }) => cause)) {
       const { ticketId } = await openOrAttach(trx, failures);
       await raiseSeverity(trx, ticketId, true);
       ticketIds.set(fingerprintOf(failures.cause), ticketId);
