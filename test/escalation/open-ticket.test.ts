@@ -92,6 +92,16 @@ test('an acknowledgement has one winner; the other is told who it was and change
   expect(first.ticket?.stateRevision).toBe(2);
 });
 
+test('a button drawn before somebody acted changes nothing, though its act would still be possible', async () => {
+  const { ticketId } = await open();
+  await acknowledgeTicket(db, { ticketId, actor: ann, seenRevision: 1, commandId: `w${family}` });
+  const old = { ticketId, actor: ben, seenRevision: 1, commandId: `v${family}`, reason: null };
+  expect((await resolveTicket(db, old)).outcome).toBe('stale');
+  expect((await findTicket(db, ticketId))?.state).toBe('acknowledged');
+  const fresh = { ...old, seenRevision: 2, commandId: `u${family}` };
+  expect((await resolveTicket(db, fresh)).outcome).toBe('done');
+});
+
 test('the same press, delivered twice, acts once', async () => {
   const { ticketId } = await open();
   const press = { ticketId, actor: ann, seenRevision: 1, commandId: `same${family}` };
