@@ -30,13 +30,15 @@ const INSERT = `
     select n, md5($5::text || n) as id from generate_series($1::bigint, $2::bigint) n
   ), stored as (
     insert into event (provider, dedup_key, body_hash, kind, provider_type, transaction_id, user_id, amount_minor, currency,
-      payer_country, occurred_at, facts, received_at, due_at, state, attempts, fence, finished_at)
+      payer_country, occurred_at, facts, received_at, due_at, state, attempts, finished_at)
     select 'bench', 'evt_' || id, sha256(id::bytea), 'payment_succeeded', 'payment.succeeded', 'tx_' || id,
       'user_' || md5($5::text || n / $3::int), 999, 'EUR', 'DE', now(),
       '[{"type":"paid","effect":"capture","periodEnd":null,"periodStart":null}]', now(), now(), $4::text,
-      ($4::text = 'applied')::int, ($4::text = 'applied')::int, case when $4::text = 'applied' then now() end
+      ($4::text = 'applied')::int, case when $4::text = 'applied' then now() end
     from numbers
     returning provider, id, dedup_key, received_at
+  ), arrived as (
+    insert into event_arrival (key, event_id) select event_key(provider, dedup_key), id from stored
   ), kept as (
     insert into payload (provider, event_id, month, body)
     select provider, id, date_trunc('month', received_at at time zone 'utc')::date, dedup_key::bytea from stored

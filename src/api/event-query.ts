@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { isOfTransaction } from '../ledger/event-store.ts';
 import type { AttemptOutcome, DeadReason, EventState } from '../platform/schema.ts';
 import type { Reader } from '../platform/snapshot.ts';
 
@@ -65,14 +66,15 @@ const EVENT_COLUMNS = [
   'conflicts',
   'due_at as dueAt',
   'tries',
-  'lease_until as leaseUntil',
   'ticket_id as ticketId',
 ] as const;
+
+const LEASE_UNTIL = sql<Date | null>`(select max(until) from claim where event.id = any(events))`.as('leaseUntil');
 
 export async function findEvent(db: Reader, key: { provider: string; id: number }): Promise<EventRow | null> {
   const row = await db
     .selectFrom('event')
-    .select(EVENT_COLUMNS)
+    .select([...EVENT_COLUMNS, LEASE_UNTIL])
     .where('provider', '=', key.provider)
     .where('id', '=', key.id)
     .executeTakeFirst();
@@ -87,15 +89,9 @@ export async function listEventsOfTransaction(
 ): Promise<EventRow[]> {
   const rows = await db
     .selectFrom('event')
-    .select(EVENT_COLUMNS)
+    .select([...EVENT_COLUMNS, LEASE_UNTIL])
     .where('provider', '=', provider)
-    .where('id', 'in', (eb) =>
-      eb
-        .selectFrom('transaction_event')
-        .select('event_id')
-        .where('transaction_event.provider', '=', provider)
-        .where('transaction_event.transaction_id', '=', transactionId),
-    )
+    .where((eb) => isOfTransaction(eb, transactionId))
     .orderBy('received_at')
     .orderBy('id')
     .execute();
@@ -123,21 +119,14 @@ export async function listAttempts(db: Reader, provider: string, eventIds: numbe
     .execute();
 }
 
-/**
- * The providers that know a transaction of this id. No index begins with the transaction, so the few providers there are
- * each get a lookup in theirs; they are found by hopping through the primary key, not by reading it.
- */
+/** The providers that know a transaction of this id. */
 export async function listProvidersOfTransaction(db: Reader, transactionId: string): Promise<string[]> {
-  const { rows } = await sql<{ provider: string }>`
-    with recursive known as (
-      select min(provider) as provider from transaction_event
-      union all
-      select (select min(other.provider) from transaction_event other where other.provider > known.provider) from known
-      where known.provider is not null
-    )
-    select known.provider from known cross join lateral (
-      select 1 from transaction_event about
-      where about.provider = known.provider and about.transaction_id = ${transactionId} limit 1) told
-    order by known.provider`.execute(db);
+  const rows = await db
+    .selectFrom('event')
+    .select('provider')
+    .distinct()
+    .where((eb) => isOfTransaction(eb, transactionId))
+    .orderBy('provider')
+    .execute();
   return rows.map((row) => row.provider);
 }

@@ -1,11 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import type { FactSource } from '../entitlement/apply-facts.ts';
 import type { Db } from '../platform/database.ts';
-import { rowsOf } from '../platform/rows.ts';
 
-/** An event this worker holds a lease on. A write must name the fence: with another one it changes nothing. */
+/** An event this worker holds. A write must name the claim: when that is gone, or holds it no more, it changes nothing. */
 export type ClaimedEvent = FactSource & {
-  fence: number;
+  claimId: string;
   country: string | null;
   tries: number;
   /** All attempts there were, also those that cost no try. */
@@ -17,7 +17,7 @@ export type ClaimedEvent = FactSource & {
 };
 
 const RETURNED =
-  sql.raw(`e.provider, e.id, e.fence, e.kind, e.transaction_id as "transactionId", e.subscription_id as "subscriptionId",
+  sql.raw(`e.provider, e.id, e.kind, e.transaction_id as "transactionId", e.subscription_id as "subscriptionId",
   e.user_id as "userId", e.amount_minor as "amountMinor", e.currency, e.payer_country as "payerCountry", e.plan,
   e.occurred_at as "occurredAt", e.received_at as "receivedAt", coalesce(e.facts, '[]') as facts, e.country, e.tries, e.attempts,
   e.lost_leases as "lostLeases", e.error_family as "errorFamily", e.ticket_id as "ticketId"`);
@@ -34,9 +34,10 @@ export type ClaimOptions = {
 
 /** Takes due events, first tries and due-again ones 1:1. Events of a worker that died with them are left to `claimSuspect`. */
 export async function claimEvents(db: Db, options: ClaimOptions): Promise<ClaimedEvent[]> {
-  const now = sql`coalesce(${options.now ?? null}::timestamptz, clock_timestamp())`;
+  const claimId = randomUUID();
   const { rows } = await sql<ClaimedEvent>`
-    select ${RETURNED} from claim_events(${options.limit}, ${options.leaseMs}, ${options.busyUsers}::text[], ${options.afterId ?? 0}, ${now}) e`.execute(
+    select ${claimId} as "claimId", ${RETURNED}
+    from claim_events(${claimId}, ${options.limit}, ${options.leaseMs}, ${options.busyUsers}::text[], ${options.afterId ?? 0}, ${at(options.now)}) e`.execute(
     db,
   );
   return rows;
@@ -47,59 +48,38 @@ export async function claimEvents(db: Db, options: ClaimOptions): Promise<Claime
  * the least suspected first, so that the guilty one takes no others down with it.
  */
 export async function claimSuspect(db: Db, options: Omit<ClaimOptions, 'limit'>): Promise<ClaimedEvent | null> {
-  const now = sql`coalesce(${options.now ?? null}::timestamptz, clock_timestamp())`;
+  const claimId = randomUUID();
   const { rows } = await sql<ClaimedEvent>`
-    with picked as materialized (
-      select provider, id from event
-      where lost_leases > 0 and state in ('pending', 'retrying') and due_at <= ${now} and lease_until is null
-        and (user_id is null or user_id <> all(${options.busyUsers}::text[]))
-      order by lost_leases, id limit 1 for update skip locked
-    )
-    update event e set fence = e.fence + 1, lease_until = ${now} + make_interval(secs => ${options.leaseMs / 1000})
-    from picked where e.provider = picked.provider and e.id = picked.id
-    returning ${RETURNED}`.execute(db);
+    select ${claimId} as "claimId", ${RETURNED}
+    from claim_suspect(${claimId}, ${options.leaseMs}, ${options.busyUsers}::text[], ${at(options.now)}) e`.execute(db);
   return rows[0] ?? null;
 }
 
-const KEY_AND_FENCE = { provider: 'text', id: 'bigint', fence: 'bigint' };
-
-/** Says that the holder is alive and still at it, however long a call takes. What is being finished right now needs no lease. */
-export async function renewLeases(
-  db: Db,
-  events: { provider: string; id: number; fence: number }[],
-  leaseMs: number,
-): Promise<void> {
-  await sql`
-    with mine as materialized (
-      select e.provider, e.id from event e
-      join ${rowsOf(events, KEY_AND_FENCE)} as held(provider, id, fence)
-        on e.provider = held.provider and e.id = held.id and e.fence = held.fence
-      where e.lease_until is not null
-      order by e.provider, e.id for update of e skip locked
-    )
-    update event e set lease_until = clock_timestamp() + make_interval(secs => ${leaseMs / 1000})
-    from mine where e.provider = mine.provider and e.id = mine.id`.execute(db);
+function at(now: Date | null | undefined) {
+  return sql`coalesce(${now ?? null}::timestamptz, clock_timestamp())`;
 }
 
-/**
- * Takes events away from holders whose lease ran out, writes down that a try was lost, and answers how many there were. State by
- * state, because each has its index: asked for both at once, the whole ledger was read.
- */
+/** Says that the holder is alive and still at it, however long a call takes. What is being finished right now needs no lease. */
+export async function renewClaims(db: Db, claimIds: string[], leaseMs: number): Promise<void> {
+  await sql`
+    with mine as materialized (
+      select id from claim where id = any(${claimIds}::uuid[]) order by id for update skip locked
+    )
+    update claim set until = clock_timestamp() + make_interval(secs => ${leaseMs / 1000})
+    from mine where claim.id = mine.id`.execute(db);
+}
+
+/** Takes events away from holders whose lease ran out, writes down that a try was lost, and answers how many there were. */
 export async function reclaimExpired(db: Db, now: Date | null = null): Promise<number> {
   const { rows } = await sql<{ reclaimed: number }>`
-    with fresh as materialized (
-      select provider, id from event
-      where state = 'pending' and lease_until < coalesce(${now}::timestamptz, clock_timestamp())
-      order by id for update skip locked
-    ), again as materialized (
-      select provider, id from event
-      where state = 'retrying' and lease_until < coalesce(${now}::timestamptz, clock_timestamp())
-      order by due_at for update skip locked
-    ), expired as (
-      select * from fresh union all select * from again
+    with expired as materialized (
+      select id, events from claim where until < ${at(now)} order by id for update skip locked
+    ), ended as (
+      delete from claim using expired where claim.id = expired.id
     ), taken as (
-      update event e set lease_until = null, fence = e.fence + 1, lost_leases = e.lost_leases + 1, attempts = e.attempts + 1
-      from expired where e.provider = expired.provider and e.id = expired.id
+      update event e set lost_leases = e.lost_leases + 1, attempts = e.attempts + 1
+      from expired cross join lateral unnest(expired.events) as held(event_id)
+      where e.id = held.event_id and e.state in ('pending', 'retrying')
       returning e.provider, e.id, e.attempts
     ), logged as (
       insert into attempt (provider, event_id, n, started_at, duration_ms, dependency, outcome, error_code, error)
@@ -110,16 +90,20 @@ export async function reclaimExpired(db: Db, now: Date | null = null): Promise<n
   return rows[0]!.reclaimed;
 }
 
-/** Gives events back untouched: no try, no attempt, due again after `delayMs`. */
-export async function handBack(
-  db: Db,
-  events: { provider: string; id: number; fence: number }[],
-  delayMs: number,
-): Promise<void> {
-  await sql`
-    update event e set lease_until = null, due_at = clock_timestamp() + make_interval(secs => ${delayMs / 1000})
-    from ${rowsOf(events, KEY_AND_FENCE)} as held(provider, id, fence)
-    where e.provider = held.provider and e.id = held.id and e.fence = held.fence and e.lease_until is not null`.execute(
-    db,
-  );
+/** Gives events back untouched: no try, no attempt, due again after `delayMs`; 0 leaves the events' own rows alone. */
+export async function handBack(db: Db, events: HeldEvent[], delayMs: number): Promise<void> {
+  const released = sql`${releaseEvents(events)} as released(id)`;
+  if (delayMs === 0) await sql`select count(*) from ${released}`.execute(db);
+  else
+    await sql`
+      update event e set due_at = clock_timestamp() + make_interval(secs => ${delayMs / 1000})
+      from ${released} where e.id = released.id`.execute(db);
+}
+
+type HeldEvent = { id: number; claimId: string };
+
+/** As a table: the ids of those that were still held. */
+export function releaseEvents(events: HeldEvent[]) {
+  const claimIds = events.map((event) => event.claimId);
+  return sql`release_events(${claimIds}::uuid[], ${events.map((event) => event.id)}::bigint[])`;
 }

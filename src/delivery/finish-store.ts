@@ -1,16 +1,17 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { rowsOf } from '../platform/rows.ts';
 import type { AttemptOutcome, DeadReason, EventState, Schema } from '../platform/schema.ts';
+import { releaseEvents } from './claim-store.ts';
 
 type Trx = Transaction<Schema>;
-
-type EventKeyAndFence = { provider: string; id: number; fence: number };
 
 export function heldKey(event: { provider: string; id: number }): string {
   return `${event.provider} ${event.id}`;
 }
 
-export type FinishedEvent = EventKeyAndFence & {
+export type FinishedEvent = {
+  id: number;
+  claimId: string;
   state: EventState;
   reason: DeadReason | null;
   errorFamily: string | null;
@@ -58,9 +59,7 @@ export async function writeFinished(trx: Trx, events: FinishedEvent[]): Promise<
   const { rows } = await sql<WrittenEvent>`
     with input as (
       select * from ${rowsOf(flat, {
-        provider: 'text',
         id: 'bigint',
-        fence: 'bigint',
         state: 'text',
         reason: 'text',
         errorFamily: 'text',
@@ -73,16 +72,18 @@ export async function writeFinished(trx: Trx, events: FinishedEvent[]): Promise<
         httpStatus: 'int',
         errorCode: 'text',
         error: 'text',
-      })} as i(provider, id, fence, state, reason, error_family, delay_ms, counts_as_try, started_at, duration_ms,
+      })} as i(id, state, reason, error_family, delay_ms, counts_as_try, started_at, duration_ms,
         dependency, outcome, http_status, error_code, error)
+    ), held as materialized (
+      select id from ${releaseEvents(events)} as released(id)
     ), done as (
-      update event e set state = i.state, reason = i.reason, error_family = i.error_family, lease_until = null,
+      update event e set state = i.state, reason = i.reason, error_family = i.error_family,
         lost_leases = case when i.state = 'retrying' then e.lost_leases else 0 end,
         tries = e.tries + i.counts_as_try::int, attempts = e.attempts + (i.outcome is not null)::int,
         due_at = case when i.delay_ms is null then e.due_at else clock_timestamp() + make_interval(secs => i.delay_ms / 1000) end,
         finished_at = case when i.state in ('pending', 'retrying') then null else clock_timestamp() end
-      from input i
-      where e.provider = i.provider and e.id = i.id and e.fence = i.fence and e.lease_until is not null
+      from input i join held on held.id = i.id
+      where e.id = i.id and e.state in ('pending', 'retrying')
       returning e.provider, e.id, e.state, e.attempts, e.ticket_id, e.redrive_id, e.received_at, e.finished_at,
         i.started_at, i.duration_ms, i.dependency, i.outcome, i.http_status, i.error_code, i.error, i.delay_ms
     ), logged as (
@@ -95,15 +96,11 @@ export async function writeFinished(trx: Trx, events: FinishedEvent[]): Promise<
   return rows;
 }
 
-export async function putOnTicket(
-  trx: Trx,
-  events: { provider: string; id: number }[],
-  ticketId: number,
-): Promise<void> {
+export async function putOnTicket(trx: Trx, events: { id: number }[], ticketId: number): Promise<void> {
   await sql`
     update event e set ticket_id = ${ticketId}
-    from ${rowsOf(events, { provider: 'text', id: 'bigint' })} as d(provider, id)
-    where e.provider = d.provider and e.id = d.id and e.ticket_id is distinct from ${ticketId}`.execute(trx);
+    from ${rowsOf(events, { id: 'bigint' })} as d(id)
+    where e.id = d.id and e.ticket_id is distinct from ${ticketId}`.execute(trx);
 }
 
 /** Events that waited for their user are due at once, and those given up for the want of one are pending again. */
@@ -116,9 +113,11 @@ export async function wakeLearnt(
   await sql`
     update event e set state = 'pending', reason = null, error_family = null, tries = 0, due_at = clock_timestamp(), finished_at = null
     from ${rowsOf(transactions, { provider: 'text', transactionId: 'text' })} as k(provider, transaction_id)
-    join transaction_event about using (provider, transaction_id)
-    where e.provider = k.provider and e.id = about.event_id and e.error_family = 'user unknown'
-      and e.lease_until is null and (e.state = 'retrying' or (e.state = 'dead' and e.settled_by is null))`.execute(trx);
+    join event_of_transaction about on about.transaction_key = transaction_key(k.transaction_id)
+    where e.id = about.event_id and e.provider = k.provider and e.transaction_id = k.transaction_id
+      and e.error_family = 'user unknown' and (e.state = 'retrying' or (e.state = 'dead' and e.settled_by is null))`.execute(
+    trx,
+  );
 }
 
 /** Takes the user's lane for one telling of the product, over all replicas; null while somebody else has it. */

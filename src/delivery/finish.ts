@@ -135,11 +135,10 @@ function causeOf(outcome: Dying): Cause {
 }
 
 function toRow(outcome: Outcome): FinishedEvent {
-  const { provider, id, fence } = outcome.event;
+  const { id, claimId } = outcome.event;
   const base = {
-    provider,
     id,
-    fence,
+    claimId,
     attempt: outcome.attempt,
     reason: null,
     delayMs: null,

@@ -42,14 +42,13 @@ async function writeReading(db: Kysely<Schema>, event: ClaimedEvent, reading: Pa
       facts: sql`${reading.facts.length ? JSON.stringify(reading.facts) : null}::jsonb`,
       error_family: null,
     })
-    .where('provider', '=', event.provider)
     .where('id', '=', event.id)
-    .where('fence', '=', event.fence)
+    .where('id', '=', sql<number>`any(array(select unnest(events) from claim where id = ${event.claimId}::uuid))`)
     .execute();
   if (reading.transactionId === null) return;
   await db
-    .insertInto('transaction_event')
-    .values({ provider: event.provider, transaction_id: reading.transactionId, event_id: event.id })
+    .insertInto('event_of_transaction')
+    .values({ transaction_key: sql`transaction_key(${reading.transactionId})`, event_id: event.id })
     .onConflict((oc) => oc.doNothing())
     .execute();
 }

@@ -1,4 +1,5 @@
 import { type ExpressionBuilder, type Kysely, sql, type Transaction } from 'kysely';
+import { isOfTransaction } from '../ledger/event-store.ts';
 import { rowsOf } from '../platform/rows.ts';
 import type { EventState, Schema } from '../platform/schema.ts';
 
@@ -75,16 +76,7 @@ function inScope(eb: ExpressionBuilder<Schema, 'event'>, scope: RedriveScope) {
     case 'event':
       return eb.and([eb('provider', '=', scope.provider), eb('id', '=', scope.id)]);
     case 'payment':
-      return eb.and([
-        eb('provider', '=', scope.provider),
-        eb('id', 'in', (about) =>
-          about
-            .selectFrom('transaction_event')
-            .select('event_id')
-            .where('transaction_event.provider', '=', scope.provider)
-            .where('transaction_event.transaction_id', '=', scope.transactionId),
-        ),
-      ]);
+      return eb.and([eb('provider', '=', scope.provider), isOfTransaction(eb, scope.transactionId)]);
     case 'ticket':
       return eb.and([eb('ticket_id', '=', scope.ticketId), eb('settled_by', 'is', null)]);
   }

@@ -1,6 +1,6 @@
 import { createLoop, every } from '../platform/loop.ts';
 import { type BatchDeps, createBatchRunner } from './batch.ts';
-import { type ClaimedEvent, claimEvents, claimSuspect, handBack, reclaimExpired, renewLeases } from './claim-store.ts';
+import { type ClaimedEvent, claimEvents, claimSuspect, handBack, reclaimExpired, renewClaims } from './claim-store.ts';
 import { heldKey } from './finish-store.ts';
 
 export type WorkerDeps = BatchDeps & { leaseMs: number };
@@ -112,7 +112,8 @@ export function createWorker(deps: WorkerDeps): Worker {
   }
 
   async function renewOwn(): Promise<void> {
-    if (held.size > 0) await renewLeases(deps.db, [...held.values()], deps.leaseMs);
+    const claimIds = new Set([...held.values()].map((event) => event.claimId));
+    if (claimIds.size > 0) await renewClaims(deps.db, [...claimIds], deps.leaseMs);
   }
 
   async function reclaim(): Promise<void> {

@@ -284,25 +284,21 @@ function groupByUser(entitlements: Entitlement[]): Map<string, Entitlement[]> {
 
 /** What the fold says now and the rows do not; a feature that nothing explains any more (its plan was told later) is taken back. */
 function changesOf(userId: string, features: Feature[], before: Entitlement[]): ChangedEntitlement[] {
-  const changed = features
-    .filter((feature) =>
-      differs(
-        feature,
-        before.find((one) => one.feature === feature.feature),
-      ),
-    )
-    .map(({ feature, since, until, revoked }) => ({ userId, feature, since, until, revoked }));
+  const changed = features.flatMap(({ feature, since, until, revoked }) => {
+    const known = before.find((one) => one.feature === feature);
+    const differs = known === undefined || differsFrom(known, { since, until, revoked });
+    return differs ? [{ userId, feature, since, until, revoked, isNew: known === undefined }] : [];
+  });
   const unexplained = before
     .filter((one) => !one.revoked && !features.some((feature) => feature.feature === one.feature))
-    .map(({ feature, since, until }) => ({ userId, feature, since, until, revoked: true }));
+    .map(({ feature, since, until }) => ({ userId, feature, since, until, revoked: true, isNew: false }));
   return [...changed, ...unexplained];
 }
 
-function differs(feature: Feature, before: Entitlement | undefined): boolean {
+function differsFrom(known: Entitlement, now: Pick<Feature, 'since' | 'until' | 'revoked'>): boolean {
   return (
-    before === undefined ||
-    before.since.getTime() !== feature.since.getTime() ||
-    before.until?.getTime() !== feature.until?.getTime() ||
-    before.revoked !== feature.revoked
+    known.since.getTime() !== now.since.getTime() ||
+    known.until?.getTime() !== now.until?.getTime() ||
+    known.revoked !== now.revoked
   );
 }

@@ -27,24 +27,38 @@ export async function listEntitlements(db: Kysely<Schema>, userIds: string[]): P
   return rows;
 }
 
-export type ChangedEntitlement = Omit<Entitlement, 'revision' | 'sentRevision'>;
+export type ChangedEntitlement = Omit<Entitlement, 'revision' | 'sentRevision'> & { isNew: boolean };
 
-/** The caller holds the locks of the users, and has left out what did not change. */
+const CHANGED = { userId: 'text', feature: 'text', since: 'timestamptz', until: 'timestamptz', revoked: 'boolean' };
+
+/** The caller holds the locks of the users, has read what they have, and left out what did not change. */
 export async function writeEntitlements(trx: Trx, changed: ChangedEntitlement[]): Promise<void> {
-  if (changed.length === 0) return;
-  const names = [...new Set(changed.map((one) => one.feature))].sort();
+  await insertEntitlements(
+    trx,
+    changed.filter((one) => one.isNew),
+  );
+  await updateEntitlements(
+    trx,
+    changed.filter((one) => !one.isNew),
+  );
+}
+
+async function insertEntitlements(trx: Trx, added: ChangedEntitlement[]): Promise<void> {
+  if (added.length === 0) return;
+  const names = [...new Set(added.map((one) => one.feature))].sort();
   await sql`insert into feature (name) select unnest(${names}::text[]) on conflict do nothing`.execute(trx);
   await sql`
     insert into entitlement (user_id, feature, since, until, revoked, revision)
-    select *, 1 from ${rowsOf(changed, {
-      userId: 'text',
-      feature: 'text',
-      since: 'timestamptz',
-      until: 'timestamptz',
-      revoked: 'boolean',
-    })}
-    on conflict (user_id, feature) do update set since = excluded.since, until = excluded.until, revoked = excluded.revoked,
-      revision = entitlement.revision + 1, changed_at = clock_timestamp()`.execute(trx);
+    select *, 1 from ${rowsOf(added, CHANGED)}`.execute(trx);
+}
+
+async function updateEntitlements(trx: Trx, changed: ChangedEntitlement[]): Promise<void> {
+  if (changed.length === 0) return;
+  await sql`
+    update entitlement e set since = c.since, until = c.until, revoked = c.revoked, revision = e.revision + 1,
+      changed_at = clock_timestamp()
+    from ${rowsOf(changed, CHANGED)} as c(user_id, feature, since, until, revoked)
+    where e.user_id = c.user_id and e.feature = c.feature`.execute(trx);
 }
 
 /** What the product accepted; an answer to an older revision changes nothing. */

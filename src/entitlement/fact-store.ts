@@ -194,7 +194,6 @@ export async function markPaymentUsers(
  */
 export async function lockUsers(trx: Trx, userIds: string[]): Promise<void> {
   if (userIds.length === 0) return;
-  if (userIds.length === 0) return;
   await sql`
     select pg_advisory_xact_lock(key) from (
       select distinct hashtextextended(user_id, 0) as key from unnest(${userIds}::text[]) as u(user_id) order by key

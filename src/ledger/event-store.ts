@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely';
+import { type ExpressionBuilder, sql, type Transaction } from 'kysely';
 import type pg from 'pg';
 import type { Schema } from '../platform/schema.ts';
 import { type Arrival, needsDelivery } from './arrival.ts';
@@ -15,25 +15,29 @@ export type StoredRow = { provider: string; id: number; dedupKey: string };
 const INSERT_ARRIVALS = {
   name: 'insert-arrivals',
   text: `
-  with input as (
-    select * from json_to_recordset($1::json) as i(
+  with input as materialized (
+    select event_key(provider, dedup_key) as key, i.* from json_to_recordset($1::json) as i(
       provider text, dedup_key text, body_hash text, kind text, provider_type text, transaction_id text,
       subscription_id text, user_id text, amount_minor bigint, currency text, payer_country text, plan text,
       occurred_at timestamptz, facts jsonb, country text, late boolean, received_at timestamptz, state text,
       content_encoding text, headers jsonb, body_at int, body_length int)
+  ), arrived as (
+    insert into event_arrival (key, event_id)
+    select key, nextval('event_id_seq') from input order by provider, dedup_key
+    on conflict (key) do nothing
+    returning key, event_id
   ), stored as (
-    insert into event (provider, dedup_key, body_hash, kind, provider_type, transaction_id, subscription_id, user_id,
+    insert into event (id, provider, dedup_key, body_hash, kind, provider_type, transaction_id, subscription_id, user_id,
       amount_minor, currency, payer_country, plan, occurred_at, facts, country, late, received_at, due_at, state)
-    select provider, dedup_key, decode(body_hash, 'hex'), kind, provider_type, transaction_id, subscription_id, user_id,
+    select a.event_id, provider, dedup_key, decode(body_hash, 'hex'), kind, provider_type, transaction_id, subscription_id, user_id,
       amount_minor, currency, payer_country, plan, occurred_at, facts, country, late, received_at, received_at, state
-    from input order by provider, dedup_key
-    on conflict (provider, dedup_key) do nothing
+    from arrived a join input using (key)
     returning provider, id, dedup_key
   ), kept as (
     insert into payload (provider, event_id, month, content_encoding, headers, body)
-    select provider, s.id, date_trunc('month', i.received_at at time zone 'utc')::date, i.content_encoding,
-      i.headers, substring($2::bytea from i.body_at + 1 for i.body_length)
-    from stored s join input i using (provider, dedup_key)
+    select provider, a.event_id, date_trunc('month', received_at at time zone 'utc')::date, content_encoding,
+      headers, substring($2::bytea from body_at + 1 for body_length)
+    from arrived a join input using (key)
   ), counted as (
     update counter set
       received = received + $3::int + (select count(*) from input),
@@ -88,9 +92,12 @@ function toRow(arrival: Arrival): Record<string, unknown> {
 
 /** A webhook that cannot be read is kept by its bytes alone, and why it cannot. Null when its key is there already. */
 export async function insertMalformed(trx: Trx, arrival: Arrival, why: string): Promise<number | null> {
-  const row = await trx
+  const id = await noteArrival(trx, arrival);
+  if (id === null) return null;
+  await trx
     .insertInto('event')
     .values({
+      id,
       provider: arrival.provider,
       dedup_key: arrival.dedupKey,
       body_hash: arrival.bodyHash,
@@ -117,18 +124,23 @@ export async function insertMalformed(trx: Trx, arrival: Arrival, why: string): 
       settled_by: null,
       settled_reason: null,
     })
-    .onConflict((oc) => oc.columns(['provider', 'dedup_key']).doNothing())
-    .returning('id')
-    .executeTakeFirst();
-  if (!row) return null;
-  await insertReading(trx, { provider: arrival.provider, id: row.id }, arrival.receivedAt, why);
+    .execute();
+  await insertReading(trx, { provider: arrival.provider, id }, arrival.receivedAt, why);
   await sql`
     insert into payload (provider, event_id, month, content_encoding, headers, body)
-    values (${arrival.provider}, ${row.id}, date_trunc('month', ${arrival.receivedAt}::timestamptz at time zone 'utc')::date,
+    values (${arrival.provider}, ${id}, date_trunc('month', ${arrival.receivedAt}::timestamptz at time zone 'utc')::date,
       ${arrival.contentEncoding}, ${arrival.headers === null ? null : JSON.stringify(arrival.headers)}::jsonb, ${arrival.body})`.execute(
     trx,
   );
-  return row.id;
+  return id;
+}
+
+/** The id of the event this will be; null when its key has arrived before. */
+async function noteArrival(trx: Trx, arrival: Arrival): Promise<number | null> {
+  const { rows } = await sql<{ id: number }>`
+    insert into event_arrival (key, event_id) values (event_key(${arrival.provider}, ${arrival.dedupKey}), nextval('event_id_seq'))
+    on conflict (key) do nothing returning event_id as id`.execute(trx);
+  return rows[0]?.id ?? null;
 }
 
 /** Reading it was the first try there was. */
@@ -157,7 +169,8 @@ export async function findByDedupKeys(
   const { rows } = await pool.query<KnownEvent>({
     name: 'find-by-dedup-keys',
     text: `select e.provider, e.id, e.dedup_key as "dedupKey", e.body_hash as "bodyHash"
-           from unnest($1::text[], $2::text[]) as k(provider, dedup_key) join event e using (provider, dedup_key)`,
+           from unnest($1::text[], $2::text[]) as k(provider, dedup_key)
+           join event_arrival a on a.key = event_key(k.provider, k.dedup_key) join event e on e.id = a.event_id`,
     values: [keys.map((key) => key.provider), keys.map((key) => key.dedupKey)],
   });
   return rows;
@@ -171,7 +184,6 @@ export async function markConflict(
   return trx
     .updateTable('event')
     .set({ conflicts: sql`conflicts + ${count}` })
-    .where('provider', '=', event.provider)
     .where('id', '=', event.id)
     .returning(['transaction_id as transactionId', 'user_id as userId'])
     .executeTakeFirstOrThrow();
@@ -183,7 +195,6 @@ export async function attachToTicket(trx: Trx, provider: string, ids: number[], 
   await trx
     .updateTable('event')
     .set({ ticket_id: ticketId })
-    .where('provider', '=', provider)
     .where('id', '=', sql<number>`any(${ids}::bigint[])`)
     .execute();
 }
@@ -193,8 +204,20 @@ export async function attachIfFree(trx: Trx, event: { provider: string; id: numb
   await trx
     .updateTable('event')
     .set({ ticket_id: ticketId })
-    .where('provider', '=', event.provider)
     .where('id', '=', event.id)
     .where('ticket_id', 'is', null)
     .execute();
+}
+
+/** Found by the key of its name, and compared with the name: a key is eight bytes. */
+export function isOfTransaction(eb: ExpressionBuilder<Schema, 'event'>, transactionId: string) {
+  return eb.and([
+    eb('event.transaction_id', '=', transactionId),
+    eb('event.id', 'in', (about) =>
+      about
+        .selectFrom('event_of_transaction')
+        .select('event_of_transaction.event_id')
+        .where('event_of_transaction.transaction_key', '=', sql<number>`transaction_key(${transactionId})`),
+    ),
+  ]);
 }

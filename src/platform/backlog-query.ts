@@ -37,11 +37,12 @@ async function sumCounters(db: Db): Promise<Pick<Backlog, 'waiting' | 'unexplain
 
 async function findOldestDueSeconds(db: Db): Promise<number> {
   const { rows } = await sql<{ seconds: number }>`
+    with held as (select events from claim where until > clock_timestamp())
     select coalesce(max(extract(epoch from clock_timestamp() - due_at)), 0)::float8 as seconds from (
-      (select due_at from event where state = 'pending' and (lease_until is null or lease_until < clock_timestamp())
+      (select due_at from event where state = 'pending' and id not in (select unnest(events) from held)
          order by id limit 1)
       union all
-      (select due_at from event where state = 'retrying' and (lease_until is null or lease_until < clock_timestamp())
+      (select due_at from event where state = 'retrying' and id not in (select unnest(events) from held)
          order by due_at limit 1)
     ) heads where due_at <= clock_timestamp()`.execute(db);
   return rows[0]!.seconds;

@@ -40,8 +40,6 @@ type EventTable = {
   due_at: Time;
   tries: Generated<number>;
   attempts: Generated<number>;
-  fence: Generated<number>;
-  lease_until: TimeOrNull;
   lost_leases: Generated<number>;
   ticket_id: number | null;
   redrive_id: number | null;
@@ -50,7 +48,11 @@ type EventTable = {
   finished_at: TimeOrNull;
 };
 
-type TransactionEventTable = { provider: string; transaction_id: string; event_id: number };
+type ClaimTable = { id: string; until: Time; events: number[] };
+
+type EventArrivalTable = { key: string; event_id: number };
+
+type EventOfTransactionTable = { transaction_key: number; event_id: number };
 
 type PayloadTable = {
   provider: string;
@@ -311,7 +313,9 @@ type ChatTable = {
 
 export type Schema = {
   event: EventTable;
-  transaction_event: TransactionEventTable;
+  claim: ClaimTable;
+  event_arrival: EventArrivalTable;
+  event_of_transaction: EventOfTransactionTable;
   payload: PayloadTable;
   attempt: AttemptTable;
   payment: PaymentTable;

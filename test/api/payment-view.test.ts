@@ -150,18 +150,25 @@ describe('a payment', () => {
 });
 
 describe('an event', () => {
-  const shown = async (row: Partial<EventRow>) =>
-    findEventView(db, { provider: 'acme', id: await seedEvent(db, row) }, NOW);
+  const shown = async (row: Partial<EventRow>, heldUntil: Date | null = null) => {
+    const id = await seedEvent(db, row);
+    if (heldUntil)
+      await db
+        .insertInto('claim')
+        .values({ id: randomUUID(), until: heldUntil, events: [id] })
+        .execute();
+    return findEventView(db, { provider: 'acme', id }, NOW);
+  };
 
   test('that a worker holds at this moment is processing, and has no next try', async () => {
-    const held = { state: 'retrying', lease_until: new Date(NOW.getTime() + 1) } as const;
-    expect(await shown(held)).toMatchObject({ state: 'processing', nextTryAt: null });
-    expect(await shown({ ...held, state: 'pending' })).toMatchObject({ state: 'processing', nextTryAt: null });
+    const until = new Date(NOW.getTime() + 1);
+    expect(await shown({ state: 'retrying' }, until)).toMatchObject({ state: 'processing', nextTryAt: null });
+    expect(await shown({ state: 'pending' }, until)).toMatchObject({ state: 'processing', nextTryAt: null });
   });
 
   test('whose lease ran out is waiting again', async () => {
-    const lost = { state: 'retrying', lease_until: NOW, due_at: later(1) } as const;
-    expect(await shown(lost)).toMatchObject({ state: 'retrying', nextTryAt: later(1) });
+    const lost = { state: 'retrying', due_at: later(1) } as const;
+    expect(await shown(lost, NOW)).toMatchObject({ state: 'retrying', nextTryAt: later(1) });
   });
 
   test('that is dead says why and has no next try', async () => {

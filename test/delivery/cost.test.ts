@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { expect, test } from 'vitest';
 import { reclaimExpired } from '../../src/delivery/claim-store.ts';
@@ -35,9 +36,8 @@ test('looking for lost leases reads what waits, not what was ever stored', async
   await sql`analyze event`.execute(db);
   const lost = await insertEvent(db);
   await db
-    .updateTable('event')
-    .set({ lease_until: new Date(0) })
-    .where('id', '=', lost.id)
+    .insertInto('claim')
+    .values({ id: randomUUID(), until: new Date(0), events: [lost.id] })
     .execute();
   expect(await rowsRead('event', async (trx) => expect(await reclaimExpired(trx)).toBe(1))).toBeLessThan(100);
 });

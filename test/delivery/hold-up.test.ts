@@ -56,7 +56,7 @@ test('writing down what the product accepted waits for a fold of the same users,
   const feature = { feature: 'premium', since: new Date(), until: null, revoked: false };
   const users = ['ann', 'zoe'];
   const write = (trx: Transaction, userId: string, revoked: boolean) =>
-    writeEntitlements(trx, [{ ...feature, userId, revoked }]);
+    writeEntitlements(trx, [{ ...feature, userId, revoked, isNew: !revoked }]);
   await db.transaction().execute(async (trx) => {
     for (const userId of users) await write(trx, userId, false);
   });

@@ -40,6 +40,10 @@ async function makeDue(): Promise<void> {
 
 const readEvent = (event: { id: number }) =>
   db.selectFrom('event').selectAll().where('id', '=', event.id).executeTakeFirstOrThrow();
+const isHeld = async (event: { id: number }) => {
+  const claims = await db.selectFrom('claim').selectAll().execute();
+  return claims.some((claim) => claim.events.includes(event.id));
+};
 const readAttempts = (event: { id: number }) =>
   db.selectFrom('attempt').selectAll().where('event_id', '=', event.id).orderBy('n').execute();
 const has = async (feature = 'premium') => {
@@ -161,11 +165,8 @@ describe('without a product to tell', () => {
     expect(states.filter((state) => state === 'pending')).toHaveLength(5);
     const rest = await claimEvents(db, { limit: 100, leaseMs: 1, busyUsers: [] });
     expect(rest).toHaveLength(30);
-    await db
-      .updateTable('event')
-      .set({ lease_until: null, state: 'ignored' })
-      .where('lease_until', 'is not', null)
-      .execute();
+    await db.deleteFrom('claim').execute();
+    await db.updateTable('event').set({ state: 'ignored' }).where('state', 'in', ['pending', 'retrying']).execute();
   });
 });
 
@@ -365,7 +366,8 @@ describe('with a product to tell', () => {
     const second = await paid({ transactionId: `tx${n}` });
     await two.runOnce();
     await two.idle();
-    expect(await readEvent(second)).toMatchObject({ state: 'pending', attempts: 0, lease_until: null });
+    expect(await readEvent(second)).toMatchObject({ state: 'pending', attempts: 0 });
+    expect(await isHeld(second)).toBe(false);
     await one.idle();
     await makeDue();
     await deliver({ activation });
@@ -396,7 +398,7 @@ describe('leases', () => {
     expect(report.written).toEqual([]);
     expect(await readEvent(event)).toMatchObject({ state: 'pending', lost_leases: 1 });
     expect(await readAttempts(event)).toMatchObject([{ outcome: 'handed_back', error_code: 'LEASE_LOST' }]);
-    await db.updateTable('event').set({ lease_until: null }).where('id', '=', event.id).execute();
+    await db.deleteFrom('claim').execute();
     await deliver();
     expect((await readEvent(event)).state).toBe('applied');
   });
@@ -412,7 +414,7 @@ describe('leases', () => {
     await db.updateTable('event').set({ lost_leases: 2 }).where('id', '=', poison.id).execute();
     const first = await claimSuspect(db, { leaseMs: 1, busyUsers: [] });
     expect(first?.id).toBe(neighbour.id);
-    await db.updateTable('event').set({ lease_until: null }).where('id', '=', neighbour.id).execute();
+    await db.deleteFrom('claim').execute();
     await db.updateTable('event').set({ lost_leases: 4 }).where('id', '=', poison.id).execute();
     await deliver();
     expect(await readEvent(neighbour)).toMatchObject({ state: 'applied', lost_leases: 0 });

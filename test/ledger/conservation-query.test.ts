@@ -27,7 +27,7 @@ beforeAll(async () => {
     .insertInto('event')
     .values([
       eventRow({ state: 'pending' }),
-      eventRow({ state: 'retrying', lease_until: new Date('2099-01-01T00:00:00Z') }),
+      eventRow({ state: 'retrying' }),
       eventRow({ state: 'applied', conflicts: 2 }),
       eventRow({ state: 'ignored' }),
       eventRow({ state: 'dead', reason: 'permanent' }),
