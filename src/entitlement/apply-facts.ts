@@ -6,6 +6,7 @@ import {
   type FactKey,
   findFacts,
   insertFacts,
+  insertFirstFacts,
   type KnownPayment,
   learnUsers,
   listFactsOfUsers,
@@ -88,6 +89,8 @@ function resultOf(event: FactSource, links: Links, contradicted: Set<FactSource>
 /** Whose a payment or a subscription is, by what this batch and all before it said. */
 type Links = {
   userOf: (event: FactSource) => string | null;
+  /** This transaction made the payment: there is no fact of it yet. */
+  isNew: (event: FactSource) => boolean;
   /** Users of what was heard of before: facts of it may have waited for them. */
   known: () => { provider: string; transactionId: string | null; subscriptionId: string | null; userId: string }[];
 };
@@ -108,6 +111,7 @@ async function linkUsers(trx: Trx, events: FactSource[]): Promise<Links> {
     const { payment, subscription } = linksOf(event);
     return payment?.userId ?? subscription?.userId ?? event.userId;
   };
+  const isNew = (event: FactSource): boolean => linksOf(event).payment?.existed === false;
   const heardOfBefore = (event: FactSource): boolean => {
     const { payment, subscription } = linksOf(event);
     return Boolean(payment?.existed || subscription?.existed);
@@ -118,7 +122,7 @@ async function linkUsers(trx: Trx, events: FactSource[]): Promise<Links> {
       const { provider, transactionId, subscriptionId } = event;
       return userId === null ? [] : [{ provider, transactionId, subscriptionId, userId }];
     });
-  return { userOf, known };
+  return { userOf, isNew, known };
 }
 
 function mismatchesUser(event: FactSource, links: Links): boolean {
@@ -174,7 +178,16 @@ function draftSubscriptions(events: FactSource[], payments: Map<string, KnownPay
 /** Answers the events whose payment is known with another amount: that must alarm, and overwrites nothing. */
 async function keepFacts(trx: Trx, events: FactSource[], links: Links): Promise<Set<FactSource>> {
   const drafts = events.flatMap((event) => event.facts.map((fact) => ({ event, fact: toFact(event, fact, links) })));
-  const repeated = await insertInRounds(trx, drafts);
+  const firsts = [...firstOfEachKey(drafts.filter(({ event }) => links.isNew(event))).values()];
+  await insertFirstFacts(
+    trx,
+    firsts.map(({ fact }) => fact),
+  );
+  const inserted = new Set(firsts);
+  const repeated = await insertInRounds(
+    trx,
+    drafts.filter((draft) => !inserted.has(draft)),
+  );
   if (repeated.length === 0) return new Set();
   const known = new Map(
     (
@@ -192,7 +205,7 @@ type EventFact = { event: FactSource; fact: NewFact };
 /** One statement can touch a key once, so further tellings of it wait for the next round. Answers those that were not the first. */
 async function insertInRounds(trx: Trx, drafts: EventFact[]): Promise<EventFact[]> {
   if (drafts.length === 0) return [];
-  const firsts = new Map([...drafts].reverse().map((draft) => [factKey(draft.fact), draft]));
+  const firsts = firstOfEachKey(drafts);
   const round = [...firsts.values()];
   const isNew = new Set(
     (
@@ -205,6 +218,10 @@ async function insertInRounds(trx: Trx, drafts: EventFact[]): Promise<EventFact[
   const known = round.filter(({ fact }) => !isNew.has(factKey(fact)));
   const rest = drafts.filter((draft) => firsts.get(factKey(draft.fact)) !== draft);
   return [...known, ...(await insertInRounds(trx, rest))];
+}
+
+function firstOfEachKey(drafts: EventFact[]): Map<string, EventFact> {
+  return new Map([...drafts].reverse().map((draft) => [factKey(draft.fact), draft]));
 }
 
 function contradicts(

@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely';
+import { type RawBuilder, sql, type Transaction } from 'kysely';
 import { rowsOf } from '../platform/rows.ts';
 import type { FactType, Schema } from '../platform/schema.ts';
 import type { Fact, FactDetail } from './fold.ts';
@@ -100,6 +100,31 @@ export type FactKey = { provider: string; subject: string; effect: string };
 export async function insertFacts(trx: Trx, facts: NewFact[]): Promise<FactKey[]> {
   if (facts.length === 0) return [];
   const { rows } = await sql<FactKey & { isNew: boolean }>`
+    ${insertionOf(facts)}
+    on conflict (provider, subject, effect) do update set
+      at = least(fact.at, excluded.at),
+      subscription_id = least(fact.subscription_id, excluded.subscription_id),
+      plan = least(fact.plan, excluded.plan),
+      amount_minor = coalesce(fact.amount_minor, excluded.amount_minor),
+      currency = coalesce(fact.currency, excluded.currency),
+      detail = case when fact.type = 'paid' then merge_periods(fact.detail, excluded.detail) else fact.detail end
+    where (fact.amount_minor = excluded.amount_minor or fact.amount_minor is null or excluded.amount_minor is null)
+      and (fact.currency = excluded.currency or fact.currency is null or excluded.currency is null)
+      and (least(fact.at, excluded.at), least(fact.subscription_id, excluded.subscription_id), least(fact.plan, excluded.plan),
+           coalesce(fact.amount_minor, excluded.amount_minor),
+           case when fact.type = 'paid' then merge_periods(fact.detail, excluded.detail) else fact.detail end)
+        is distinct from (fact.at, fact.subscription_id, fact.plan, fact.amount_minor, fact.detail)
+    returning provider, subject, effect, (xmax = 0) as "isNew"`.execute(trx);
+  return rows.filter((row) => row.isNew);
+}
+
+/** Facts of payments that the caller's transaction has just made and so holds: nobody can have told any of them before. */
+export async function insertFirstFacts(trx: Trx, facts: NewFact[]): Promise<void> {
+  if (facts.length > 0) await insertionOf(facts).execute(trx);
+}
+
+function insertionOf(facts: NewFact[]): RawBuilder<unknown> {
+  return sql`
     insert into fact (provider, subject, effect, type, event_id, transaction_id, subscription_id, user_id, amount_minor, currency,
       plan, at, received_at, detail)
     select * from ${rowsOf(facts, {
@@ -117,22 +142,7 @@ export async function insertFacts(trx: Trx, facts: NewFact[]): Promise<FactKey[]
       at: 'timestamptz',
       receivedAt: 'timestamptz',
       detail: 'jsonb',
-    })} as f(provider, subject, effect) order by provider, subject, effect
-    on conflict (provider, subject, effect) do update set
-      at = least(fact.at, excluded.at),
-      subscription_id = least(fact.subscription_id, excluded.subscription_id),
-      plan = least(fact.plan, excluded.plan),
-      amount_minor = coalesce(fact.amount_minor, excluded.amount_minor),
-      currency = coalesce(fact.currency, excluded.currency),
-      detail = case when fact.type = 'paid' then merge_periods(fact.detail, excluded.detail) else fact.detail end
-    where (fact.amount_minor = excluded.amount_minor or fact.amount_minor is null or excluded.amount_minor is null)
-      and (fact.currency = excluded.currency or fact.currency is null or excluded.currency is null)
-      and (least(fact.at, excluded.at), least(fact.subscription_id, excluded.subscription_id), least(fact.plan, excluded.plan),
-           coalesce(fact.amount_minor, excluded.amount_minor),
-           case when fact.type = 'paid' then merge_periods(fact.detail, excluded.detail) else fact.detail end)
-        is distinct from (fact.at, fact.subscription_id, fact.plan, fact.amount_minor, fact.detail)
-    returning provider, subject, effect, (xmax = 0) as "isNew"`.execute(trx);
-  return rows.filter((row) => row.isNew);
+    })} as f(provider, subject, effect) order by provider, subject, effect`;
 }
 
 export type KnownFact = FactKey & { eventId: number; amountMinor: number | null; currency: string | null };

@@ -157,7 +157,7 @@ async function ticketMalformed(trx: Transaction<Schema>, kept: Kept[]): Promise<
     needsLook: true,
   });
   const ids = kept.map(({ id }) => id);
-  await attachToTicket(trx, provider, ids, ticketId);
+  await attachToTicket(trx, ids, ticketId);
   await raiseSeverity(trx, ticketId, true);
 }
 

@@ -191,7 +191,7 @@ export async function markConflict(
 
 export type ConflictedEvent = { transactionId: string | null; userId: string | null };
 
-export async function attachToTicket(trx: Trx, provider: string, ids: number[], ticketId: number): Promise<void> {
+export async function attachToTicket(trx: Trx, ids: number[], ticketId: number): Promise<void> {
   await trx
     .updateTable('event')
     .set({ ticket_id: ticketId })
