@@ -84,6 +84,9 @@ export function findShortLease(
   return `${dependency}.leaseMs: must be more than ${call.timeoutName} (${call.timeoutMs}), or a probe loses its lease during its call`;
 }
 
+/** A call to a provider or a payout rail takes this long at most; the one to the product has its own setting. */
+export const CALL_TIMEOUT_MS = 10_000;
+
 /** What a lease leaves the caller beyond its call: to take the answer and report it. */
 const LEASE_SLACK_MS = 5_000;
 /** Two rounds of the usual three probes that nobody came back from: then the callers are the problem, and it opens again. */
