@@ -5,14 +5,17 @@ import type { Fleet } from './ramp.ts';
 /** Five polls that did not come. */
 const GONE_AFTER_SECONDS = 5;
 
-/** Says that this replica is alive, and answers who else is. */
-export async function joinFleet(db: Db, replica: string): Promise<Fleet> {
+/** Says that this replica is alive. */
+export async function joinFleet(db: Db, replica: string): Promise<void> {
+  await sql`
+    with relaxed as materialized (select set_config('synchronous_commit', 'off', true))
+    insert into breaker_replica (replica, seen_at) select ${replica}, clock_timestamp() from relaxed
+    on conflict (replica) do update set seen_at = excluded.seen_at`.execute(db);
+}
+
+/** This replica, and the others that were alive a moment ago. */
+export async function readFleet(db: Db, replica: string): Promise<Fleet> {
   const { rows } = await sql<Fleet>`
-    with relaxed as materialized (select set_config('synchronous_commit', 'off', true)),
-    me as (
-      insert into breaker_replica (replica, seen_at) select ${replica}, clock_timestamp() from relaxed
-      on conflict (replica) do update set seen_at = excluded.seen_at
-    )
     select count(*)::int + 1 as replicas, (count(*) filter (where replica < ${replica}))::int as rank
     from breaker_replica
     where replica <> ${replica} and seen_at > clock_timestamp() - make_interval(secs => ${GONE_AFTER_SECONDS})`.execute(

@@ -3,7 +3,7 @@ import type { Logger } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { readBreakers } from './breaker-query.ts';
 import { countFailuresInRow, ensureBreaker, evaluate, type ResultCount, recordResults, tick } from './breaker-store.ts';
-import { forgetGoneReplicas, joinFleet } from './fleet-store.ts';
+import { forgetGoneReplicas, joinFleet, readFleet } from './fleet-store.ts';
 import type { KnownBreakers } from './known-breakers.ts';
 import type { ResultCounts } from './result-counts.ts';
 import type { CompleteSettings } from './settings.ts';
@@ -37,6 +37,8 @@ export function createTurn(deps: TurnDeps): { take: () => Promise<void>; flush: 
     await makeWanted();
     await flush();
     await takeCare();
+    // Before the breakers: one that has just closed is shared by those who are there now.
+    deps.traffic.takeFleet(await readFleet(db, replica));
     const sentAtMs = performance.now();
     known.takeReadings(await readBreakers(db), sentAtMs, performance.now());
   }
@@ -64,7 +66,7 @@ export function createTurn(deps: TurnDeps): { take: () => Promise<void>; flush: 
   async function takeCare(): Promise<void> {
     if (performance.now() < careAtMs) return;
     careAtMs = performance.now() + CARE_EVERY_MS;
-    if (deps.callsOut) deps.traffic.takeFleet(await joinFleet(db, replica));
+    if (deps.callsOut) await joinFleet(db, replica);
     await tick(db);
     for (const name of known.names()) await lookAt(name);
     if (performance.now() < forgetAtMs) return;
