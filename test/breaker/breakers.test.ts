@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Breakers, type BreakersOptions, createBreakers } from '../../src/breaker/breakers.ts';
@@ -161,7 +160,6 @@ describe('a trip is known to every replica within 100 ms', () => {
     const proxy = await openProxy(url);
     const [one, deaf] = [await startReplica(), await startReplica({ listenUrl: proxy.url })];
     proxy.cut();
-    await wait(150);
     const learned = learning(deaf);
     await trip(one);
     const at = performance.now();
@@ -189,9 +187,14 @@ describe('a trip is known to every replica within 100 ms', () => {
 
   test('with a listening connection that died in silence, once that is found out', async () => {
     const proxy = await openProxy(url);
-    const [one, two] = [await startReplica(), await startReplica({ listenUrl: proxy.url, livenessIntervalMs: 50 })];
+    const lines: string[] = [];
+    const noted = createLog({ level: 'warn', destination: { write: (line) => void lines.push(line) } });
+    const [one, two] = [
+      await startReplica(),
+      await startReplica({ listenUrl: proxy.url, livenessIntervalMs: 50, log: noted }),
+    ];
     proxy.freeze();
-    await wait(1_300); // the time-out of the question whether it is still there
+    await eventually(() => lines.some((line) => line.includes('the listening connection broke')));
     const learned = learning(two);
     await trip(one);
     const at = performance.now();
@@ -250,9 +253,39 @@ describe('what is known', () => {
     const breakers = await startReplica();
     await sql`select pg_notify('breaker', 'x'), pg_notify('breaker', 'null'), pg_notify('breaker', '{}')`.execute(db);
     await sql`select pg_notify('breaker', '{"name":"nobody","epoch":9,"state":"open"}')`.execute(db);
-    await wait(50);
-    expect(breakers.permit(dependency).may).toBe('call');
+    await trip(breakers);
+    await eventually(() => breakers.permit(dependency).may === 'wait');
+    expect(breakers.permit(dependency)).toMatchObject({ why: 'forced_open' });
   });
+});
+
+test('an open breaker costs no write, however often it is asked and polled', async () => {
+  const breakers = await startReplica();
+  makeCalls(breakers, 10, fail);
+  await eventually(() => breakers.permit(dependency).may === 'wait');
+  const before = await readRow();
+  const seen = await countSightings();
+  for (let i = 0; i < 1_000; i++) {
+    expect(breakers.permit(dependency).may).toBe('wait');
+    expect(await breakers.acquireProbes(dependency, 3)).toEqual([]);
+  }
+  await eventually(async () => (await countSightings()) !== seen, 3_000);
+  expect(await readRow()).toEqual(before);
+
+  async function readRow() {
+    const { rows } = await sql`
+select xmin::text, * from breaker where name = ${dependency}`.execute(db);
+    return {
+      rows,
+      buckets: await db.selectFrom('breaker_bucket').selectAll().where('name', '=', dependency).execute(),
+    };
+  }
+
+  /** Moves with every poll. */
+  async function countSightings(): Promise<string> {
+    const { rows } = await sql<{ seen: string }>`select max(seen_at)::text as seen from breaker_replica`.execute(db);
+    return rows[0]!.seen;
+  }
 });
 
 describe('after an opening', () => {
