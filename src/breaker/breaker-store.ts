@@ -79,7 +79,7 @@ export async function countFailuresInRow(db: Db, count: ResultCount): Promise<vo
 export type Evaluation = { ok: number; failed: number; opened: boolean };
 
 const RATIO_REACHED = sql`
-  (seen.failed > 0 and seen.ok + seen.failed >= b.minimum_volume and seen.failed >= b.failure_ratio * (seen.ok + seen.failed))`;
+  (seen.ok + seen.failed >= b.minimum_volume and seen.failed >= b.failure_ratio * (seen.ok + seen.failed))`;
 
 /** Opens a closed breaker whose window says so; null when it is not closed. */
 export async function evaluate(db: Db, name: string, replica: string, now?: Now): Promise<Evaluation | null> {

@@ -129,7 +129,10 @@ export function createBreakers(options: BreakersOptions): Breakers {
 
   async function start(): Promise<void> {
     await ear.open();
-    await turn.take();
+    await turn.take().catch(async (error) => {
+      await ear.close();
+      throw error;
+    });
     beat.start();
   }
 

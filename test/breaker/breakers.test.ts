@@ -118,6 +118,18 @@ describe('a closed breaker', () => {
     expect(one.canStart(dependency)).toBe(0);
   });
 
+  test('opens within a flush of the failure that makes it enough, and not at the next poll', async () => {
+    const breakers = await startReplica();
+    for (let round = 0; round < 3; round++) {
+      makeCalls(breakers, 10, fail);
+      const at = performance.now();
+      await learning(breakers);
+      expect(performance.now() - at).toBeLessThan(250);
+      await trip(breakers, 'reset');
+      await eventually(() => breakers.permit(dependency).may === 'call');
+    }
+  });
+
   test('stays closed below the ratio, below the minimum volume, and whatever is ignored', async () => {
     const breakers = await startReplica();
     makeCalls(breakers, 9, fail);

@@ -355,6 +355,15 @@ describe('what a call usually takes', () => {
   });
 });
 
+test('a call begun before the last transition says nothing about the limit, and has its place until it ends', () => {
+  const traffic = createTraffic();
+  traffic.begin('a', 'first', 0);
+  traffic.release('a', 0);
+  expect(traffic.room('a', 0)).toBe(4);
+  traffic.end('a', { ...ok, outcome: 'fail', isLate: true }, 0);
+  expect(traffic.room('a', 0)).toBe(5);
+});
+
 test('results keep the moment they ended at, and are handed out once', () => {
   const counts = createResultCounts();
   counts.add('a', 1, 'ok', 1_010);

@@ -11,6 +11,7 @@ import {
   reportLease,
   tick,
 } from '../../src/breaker/breaker-store.ts';
+import { type BreakerCommand, commandBreaker } from '../../src/breaker/command.ts';
 import { type CompleteSettings, completeSettings, DEFAULT_BREAKER } from '../../src/breaker/settings.ts';
 import { createTestDatabase } from '../database.ts';
 
@@ -121,6 +122,7 @@ describe('the window', () => {
   test('does not count what lies ahead, as after a clock that jumped back, and counts on where that stood', async () => {
     for (let i = 0; i < 22; i++) await record(600_000 + i * 500, { failed: 1 });
     expect(await seenAt(0)).toEqual({ ok: 0, failed: 0 });
+    expect(await opensAt(0)).toBe(false);
     for (let i = 0; i < 20; i++) await record(i * 500, { failed: 1 });
     expect(await seenAt(9_999)).toEqual({ ok: 0, failed: 20 });
   });
@@ -266,6 +268,43 @@ describe('Retry-After', () => {
     await holdOff(db, name, 1_000, at(0));
     expect((await readRow()).not_before).toEqual(at(1_000));
   });
+});
+
+test('people are shown what was counted, since when, and when the next probe may be', async () => {
+  const shownAt = async (ms: number) => (await listBreakers(db, at(ms))).find((breaker) => breaker.name === name);
+  await record(0, { ok: 3, failed: 9 });
+  expect(await shownAt(0)).toMatchObject({ state: 'closed', since: at(0), failureShare: 0.75, nextProbeAt: null });
+  await opensAt(1_000);
+  await holdOff(db, name, 120_000, at(1_000));
+  expect(await shownAt(2_000)).toMatchObject({
+    state: 'open',
+    since: at(1_000),
+    openUntil: at(61_000),
+    nextProbeAt: at(121_000),
+    reason: 'failure_ratio',
+    evidence: { ok: 3, failed: 9 },
+    failureShare: null,
+  });
+  await acquireLease(db, { name, replica: 'r', lease: 'l' }, at(121_000));
+  expect(await shownAt(121_000)).toMatchObject({ state: 'half_open', nextProbeAt: at(121_000) });
+  const trip = {
+    commandId: name,
+    dependency: name,
+    verb: 'trip',
+    ttlMs: 5_000,
+    reason: ' on the phone ',
+    actor: 'ann',
+  };
+  await commandBreaker(db, trip as BreakerCommand, at(122_000));
+  const tripped = { state: 'forced_open', forcedUntil: at(127_000), nextProbeAt: at(127_000), note: 'on the phone' };
+  expect(await shownAt(122_000)).toMatchObject({ ...tripped, reason: 'trip', actor: 'ann' });
+});
+
+test('a command for a breaker that is not there is refused, and leaves no trace', async () => {
+  const command = { commandId: name, dependency: 'provider:nobody', verb: 'trip', reason: 'x', actor: 'ann' } as const;
+  expect(await commandBreaker(db, command)).toEqual({ outcome: 'refused', why: 'unknown_breaker', replayed: false });
+  expect(await commandBreaker(db, { ...command, dependency: name, reason: '' })).toMatchObject({ outcome: 'refused' });
+  expect(await db.selectFrom('breaker_command').selectAll().where('command_id', '=', name).execute()).toEqual([]);
 });
 
 describe('a transition made by hand', () => {
