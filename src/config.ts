@@ -1,13 +1,7 @@
 import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import {
-  type BreakerSettings,
-  CALL_TIMEOUT_MS,
-  DEFAULT_BREAKER,
-  findShortLease,
-  readSettings,
-} from './breaker/settings.ts';
+import { type BreakerSettings, DEFAULT_BREAKER, findShortLease, readSettings } from './breaker/settings.ts';
 import { idList, json, matching, parseId, type Read, setting, splitList, url, wholeNumber } from './config-kinds.ts';
 import type { Plans } from './entitlement/plans.ts';
 import { type ProviderConfig, ProviderConfigError, parseProviders } from './intake/provider-config.ts';
@@ -217,11 +211,7 @@ function findContradictions(values: Partial<Values>, set: Environment): string[]
 
 function findShortLeases({ BREAKERS = {}, ACTIVATION_TIMEOUT_MS = 0 }: Partial<Values>): string[] {
   return Object.entries(BREAKERS).flatMap(([name, settings]) => {
-    const call =
-      name === 'activation'
-        ? { timeoutMs: ACTIVATION_TIMEOUT_MS, timeoutName: 'ACTIVATION_TIMEOUT_MS' }
-        : { timeoutMs: CALL_TIMEOUT_MS, timeoutName: 'the time-out of a call' };
-    const mistake = findShortLease(name, settings, call);
+    const mistake = findShortLease(name, settings, ACTIVATION_TIMEOUT_MS);
     return mistake ? [`BREAKERS: ${mistake}`] : [];
   });
 }

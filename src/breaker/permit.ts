@@ -26,10 +26,10 @@ export type Permit =
   | { may: 'probe'; epoch: number }
   | { may: 'wait'; why: WaitReason; retryAfterMs: number | null };
 
-export type WaitReason = 'open' | 'half_open' | 'forced_open' | 'held_off' | 'limit' | 'unknown';
+type WaitReason = 'open' | 'half_open' | 'forced_open' | 'held_off' | 'limit' | 'unknown';
 
 /** Two polls that did not arrive. */
-export const UNKNOWN_AFTER_MS = 2_000;
+const UNKNOWN_AFTER_MS = 2_000;
 
 export function decidePermit(known: KnownBreaker | undefined, nowMs: number): Permit {
   if (!known || nowMs - known.readAtMs > UNKNOWN_AFTER_MS) return wait('unknown', null);

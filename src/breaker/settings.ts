@@ -40,7 +40,7 @@ export const DEFAULT_BREAKER: BreakerSettings = {
   closeAfter: 3,
 };
 
-export function defaultBreaker(dependency: string): BreakerSettings {
+function defaultBreaker(dependency: string): BreakerSettings {
   return dependency.startsWith('payout:') ? { ...DEFAULT_BREAKER, minimumVolume: 5 } : DEFAULT_BREAKER;
 }
 
@@ -77,15 +77,33 @@ function findContradictions({ probes, closeAfter, openMs, openMsMax }: BreakerSe
 /** A line when a lease would end while its probe may still be under way. */
 export function findShortLease(
   dependency: string,
-  settings: BreakerSettings,
-  call: { timeoutMs: number; timeoutName: string },
+  { leaseMs }: BreakerSettings,
+  activationTimeoutMs: number,
 ): string | null {
-  if (settings.leaseMs === undefined || settings.leaseMs > call.timeoutMs) return null;
-  return `${dependency}.leaseMs: must be more than ${call.timeoutName} (${call.timeoutMs}), or a probe loses its lease during its call`;
+  const timeoutMs = callTimeoutOf(dependency, activationTimeoutMs);
+  if (leaseMs === undefined || leaseMs > timeoutMs) return null;
+  const timeout = dependency === 'activation' ? 'ACTIVATION_TIMEOUT_MS' : 'the time-out of a call';
+  return `${dependency}.leaseMs: must be more than ${timeout} (${timeoutMs}), or a probe loses its lease during its call`;
 }
 
 /** A call to a provider or a payout rail takes this long at most; the one to the product has its own setting. */
-export const CALL_TIMEOUT_MS = 10_000;
+const CALL_TIMEOUT_MS = 10_000;
+
+function callTimeoutOf(dependency: string, activationTimeoutMs: number): number {
+  return dependency === 'activation' ? activationTimeoutMs : CALL_TIMEOUT_MS;
+}
+
+/** Answers the settings of any dependency, configured or not. */
+export function settingsLookup(
+  configured: Record<string, BreakerSettings>,
+  activationTimeoutMs: number,
+): (dependency: string) => CompleteSettings {
+  return (dependency) =>
+    completeSettings(
+      configured[dependency] ?? defaultBreaker(dependency),
+      callTimeoutOf(dependency, activationTimeoutMs),
+    );
+}
 
 /** What a lease leaves the caller beyond its call: to take the answer and report it. */
 const LEASE_SLACK_MS = 5_000;

@@ -18,6 +18,7 @@ import {
 } from '../../src/breaker/ramp.ts';
 import { createResultCounts } from '../../src/breaker/result-counts.ts';
 import { afterFirstTry, afterRetry, fillBudget, retriesLeft, startBudget } from '../../src/breaker/retry-budget.ts';
+import { DEFAULT_BREAKER, settingsLookup } from '../../src/breaker/settings.ts';
 import { createTraffic } from '../../src/breaker/traffic.ts';
 
 describe('permit', () => {
@@ -402,4 +403,19 @@ describe('a command', () => {
     expect(leads('reset')).toEqual(['closed', 'closed', 'closed', 'closed', 'closed']);
     expect(leads('release')).toEqual([null, null, null, 'half_open', 'closed']);
   });
+});
+
+test('every dependency has settings: what is configured, else the defaults, and a lease longer than its call', () => {
+  const settingsOf = settingsLookup({ activation: { ...DEFAULT_BREAKER, openMs: 500, probes: 5 } }, 2_000);
+  expect(settingsOf('activation')).toEqual({
+    ...DEFAULT_BREAKER,
+    openMs: 500,
+    openMsMax: 500,
+    probes: 5,
+    leaseMs: 7_000,
+    probesLostMax: 6,
+    failuresInRow: null,
+  });
+  expect(settingsOf('provider:acme')).toMatchObject({ minimumVolume: 10, leaseMs: 15_000 });
+  expect(settingsOf('payout:ton')).toMatchObject({ minimumVolume: 5, openMsMax: 60_000 });
 });
