@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { type BreakerSettings, DEFAULT_BREAKER, findShortLease, readSettings } from './breaker/settings.ts';
 import { idList, json, matching, parseId, type Read, setting, splitList, url, wholeNumber } from './config-kinds.ts';
 import type { Plans } from './entitlement/plans.ts';
 import { type ProviderConfig, ProviderConfigError, parseProviders } from './intake/provider-config.ts';
@@ -24,8 +25,6 @@ const PARTS = ['intake', 'api', 'worker', 'telegram', 'dashboard', 'schedule'] a
 
 export type Topic = (typeof TOPICS)[number];
 const TOPICS = ['tickets', 'support', 'approvals', 'audit'] as const;
-
-export type BreakerSettings = z.output<typeof breakerSettings>;
 
 /** One line per mistake: which variable, what is wrong, what is expected. No value of a secret is in it. */
 export class ConfigError extends Error {
@@ -70,32 +69,6 @@ export function withLocalSecrets(config: Config, secrets: LocalSecrets): StartCo
 // — What each variable may be. .env.example lists them in this order. —
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const satisfies LogLevel[];
-
-const breakerSettings = z.strictObject({
-  /** How long it stays open before it lets probes through. */
-  openMs: z.number().positive(),
-  windowMs: z.number().positive(),
-  /** Below this many results in the window it does not open. */
-  minimumVolume: z.int().min(1),
-  failureRatio: z.number().gt(0).max(1),
-  probes: z.int().min(1),
-  /** This many probes must succeed to close it. */
-  closeAfter: z.int().min(1),
-});
-
-/** BREAKER.md §3 and §9: with fewer than 10 results (5 for payouts, which are rare) a ratio says little. */
-export const DEFAULT_BREAKER: BreakerSettings = {
-  openMs: 60_000,
-  windowMs: 10_000,
-  minimumVolume: 10,
-  failureRatio: 0.5,
-  probes: 3,
-  closeAfter: 3,
-};
-
-export function defaultBreaker(dependency: string): BreakerSettings {
-  return dependency.startsWith('payout:') ? { ...DEFAULT_BREAKER, minimumVolume: 5 } : DEFAULT_BREAKER;
-}
 
 const schema = z.object({
   NODE_ENV: z.string().default('development'),
@@ -231,8 +204,16 @@ function findContradictions(values: Partial<Values>, set: Environment): string[]
       'ENGINEERING_CHAT_ID: is missing; with BOT_TOKEN set, the cards need a chat',
     (values.LEASE_MS ?? Infinity) <= (values.ACTIVATION_TIMEOUT_MS ?? 0) &&
       `LEASE_MS: must be more than ACTIVATION_TIMEOUT_MS (${values.ACTIVATION_TIMEOUT_MS}), or another worker takes an event during its call`,
+    ...findShortLeases(values),
   ];
   return wrong.filter((line) => line !== false);
+}
+
+function findShortLeases({ BREAKERS = {}, ACTIVATION_TIMEOUT_MS = 0 }: Partial<Values>): string[] {
+  return Object.entries(BREAKERS).flatMap(([name, settings]) => {
+    const mistake = findShortLease(name, settings, ACTIVATION_TIMEOUT_MS);
+    return mistake ? [`BREAKERS: ${mistake}`] : [];
+  });
 }
 
 // — What production adds: nothing is generated, nothing runs embedded —
@@ -324,27 +305,11 @@ function readTopics(value: unknown): Read<Partial<Record<Topic, number>>> {
 
 function readBreakers(value: unknown): Read<Record<string, BreakerSettings>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return { mistakes: [BREAKERS_EXPECTED] };
-  const merged = Object.entries(value).map(([name, settings]) => [name, mergeBreaker(name, settings)] as const);
+  const merged = Object.entries(value).map(([name, given]) => [name, readSettings(name, given)] as const);
   const mistakes = merged.flatMap(([, breaker]) => ('mistakes' in breaker ? breaker.mistakes : []));
   if (mistakes.length > 0) return { mistakes };
-  const read = merged.flatMap(([name, breaker]) => ('value' in breaker ? [[name, breaker.value] as const] : []));
+  const read = merged.flatMap(([name, breaker]) => ('settings' in breaker ? [[name, breaker.settings] as const] : []));
   return { value: { activation: DEFAULT_BREAKER, ...Object.fromEntries(read) } };
 }
 
 const BREAKERS_EXPECTED = 'must be an object of dependencies, like {"activation":{"openMs":60000}}';
-
-function mergeBreaker(name: string, settings: unknown): Read<BreakerSettings> {
-  if (!/^(activation|provider:.+|payout:.+)$/.test(name)) {
-    return { mistakes: [`${name} is no dependency; there are activation, provider:<name> and payout:<rail>`] };
-  }
-  if (typeof settings !== 'object' || settings === null) return { mistakes: [`${name}: ${BREAKERS_EXPECTED}`] };
-  const read = breakerSettings.safeParse({ ...defaultBreaker(name), ...settings });
-  if (!read.success) return { mistakes: read.error.issues.map((issue) => `${name}.${describeIssue(issue)}`) };
-  if (read.data.closeAfter <= read.data.probes) return { value: read.data };
-  return { mistakes: [`${name}.closeAfter: must be at most probes (${read.data.probes}), or it never closes`] };
-}
-
-function describeIssue(issue: z.core.$ZodIssue): string {
-  if (issue.code !== 'unrecognized_keys') return `${issue.path.join('.')}: ${issue.message}`;
-  return `${issue.keys.join(', ')}: is unknown; there are ${Object.keys(DEFAULT_BREAKER).join(', ')}`;
-}

@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { ConfigError, DEFAULT_BREAKER, readConfig, VARIABLES, withLocalSecrets } from '../src/config.ts';
+import { DEFAULT_BREAKER } from '../src/breaker/settings.ts';
+import { ConfigError, readConfig, VARIABLES, withLocalSecrets } from '../src/config.ts';
 
 const key = (byte: number) => Buffer.alloc(32, byte).toString('base64');
 
@@ -202,18 +203,35 @@ describe('BREAKERS', () => {
     [{ closeAfter: 4 }, 'closeAfter'],
     [{ probes: 2 }, 'closeAfter'],
     [{ opnMs: 1 }, 'opnMs'],
+    [{ openMs: 1.5 }, 'openMs'],
+    [{ openMsMax: 59_999 }, 'openMsMax'],
+    [{ leaseMs: 10_000 }, 'leaseMs'],
+    [{ failuresInRow: 0 }, 'failuresInRow'],
   ])('refuses %j', (settings, named) => {
     expect(mistakesOf(breakers({ activation: settings }))).toEqual([
       expect.stringMatching(`^BREAKERS: activation\\.${named}`),
     ]);
   });
 
-  test.each([{ failureRatio: 1 }, { minimumVolume: 1 }, { probes: 1, closeAfter: 1 }, { openMs: 1 }])(
-    'takes %j',
-    (settings) => {
-      expect(mistakesOf(breakers({ activation: settings }))).toEqual([]);
-    },
-  );
+  test.each([
+    { failureRatio: 1 },
+    { minimumVolume: 1 },
+    { probes: 1, closeAfter: 1 },
+    { openMs: 1 },
+    { openMsMax: 60_000 },
+    { leaseMs: 10_001 },
+    { failuresInRow: 8 },
+  ])('takes %j', (settings) => {
+    expect(mistakesOf(breakers({ activation: settings }))).toEqual([]);
+  });
+
+  test('compares a lease with the time-out of the call it is for', () => {
+    const set = breakers({ activation: { leaseMs: 2_000 }, 'provider:acme': { leaseMs: 10_000 } });
+    expect(mistakesOf({ ...set, ACTIVATION_TIMEOUT_MS: '1000' })).toEqual([
+      'BREAKERS: provider:acme.leaseMs: must be more than the time-out of a call (10000), or a probe loses its lease during its call',
+    ]);
+    expect(mistakesOf({ ...set, ACTIVATION_TIMEOUT_MS: '2000' })).toHaveLength(2);
+  });
 
   test.each([[[]], ['x'], [{ activaton: {} }], [{ activation: 5 }]])('refuses %j', (value) => {
     expect(mistakesOf(breakers(value))).toHaveLength(1);

@@ -21,6 +21,7 @@ export function createMetrics(options: { readBacklog?: () => Promise<Backlog> } 
     ...defineWebhookMetrics(registry),
     ...defineDeliveryMetrics(registry),
     ...defineTicketMetrics(registry),
+    ...defineBreakerMetrics(registry),
     registry,
     contentType: registry.contentType,
     /** The text a scrape gets; never fails because the database does. */
@@ -140,6 +141,42 @@ function defineTicketMetrics(registry: Registry) {
       name: 'breakwater_telegram_unknown_errors_total',
       help: 'Errors of the Bot API that the table of errors does not know',
       labelNames: ['method', 'code'],
+      registers,
+    }),
+  };
+}
+
+function defineBreakerMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    breakerState: new Gauge({
+      name: 'breakwater_breaker_state',
+      help: 'The state of each circuit breaker as this process knows it: 1 for the one it is in, 0 for the others',
+      labelNames: ['dependency', 'state'],
+      registers,
+    }),
+    breakerTransitions: new Counter({
+      name: 'breakwater_breaker_transitions_total',
+      help: 'Transitions of circuit breakers that this process learned of, by the state they led to',
+      labelNames: ['dependency', 'to'],
+      registers,
+    }),
+    breakerRefused: new Counter({
+      name: 'breakwater_breaker_refused_total',
+      help: 'Calls that were asked for and not permitted, by why',
+      labelNames: ['dependency', 'why'],
+      registers,
+    }),
+    breakerProbes: new Counter({
+      name: 'breakwater_breaker_probes_total',
+      help: 'Probes of half-open breakers that this process made, by what they came to',
+      labelNames: ['dependency', 'outcome'],
+      registers,
+    }),
+    breakerLimit: new Gauge({
+      name: 'breakwater_breaker_limit',
+      help: 'How many calls this process may have in flight after an opening; absent when there is no limit',
+      labelNames: ['dependency'],
       registers,
     }),
   };

@@ -12,6 +12,8 @@ export type DeadReason = 'permanent' | 'transient_exhausted' | 'malformed' | 'cr
 export type AttemptOutcome = 'ok' | 'transient' | 'permanent' | 'throttled' | 'handed_back';
 export type TicketState = 'open' | 'acknowledged' | 'snoozed' | 'resolved' | 'merged';
 export type Severity = 'P1' | 'P2' | 'P3' | 'P4';
+export type BreakerState = 'closed' | 'open' | 'half_open' | 'forced_open' | 'forced_closed';
+export type BreakerEvidence = { ok: number; failed: number; replicas: number; failuresInRow: number };
 export type Role = 'viewer' | 'engineer' | 'lead' | 'admin';
 
 type EventTable = {
@@ -311,6 +313,70 @@ type ChatTable = {
   failures: Generated<number>;
 };
 
+type BreakerTable = {
+  name: string;
+  state: Generated<BreakerState>;
+  epoch: Generated<number>;
+  entered_at: DefaultTime;
+  open_until: TimeOrNull;
+  not_before: TimeOrNull;
+  forced_until: TimeOrNull;
+  open_streak: Generated<number>;
+  leases: ColumnType<Record<string, { replica: string; until: number }>, string | undefined, string>;
+  probes_ok: Generated<number>;
+  probes_lost: Generated<number>;
+  failures_in_row: Generated<number>;
+  reason: string | null;
+  note: string | null;
+  actor: string | null;
+  evidence: ColumnType<BreakerEvidence | null, string | null | undefined, string | null>;
+  window_ms: number;
+  minimum_volume: number;
+  /** numeric: exact, and therefore a text. */
+  failure_ratio: ColumnType<string, number, number>;
+  open_ms: number;
+  open_ms_max: number;
+  probes: number;
+  close_after: number;
+  lease_ms: number;
+  probes_lost_max: number;
+  failures_in_row_max: number | null;
+};
+
+type BreakerTransitionTable = {
+  id: Generated<number>;
+  name: string;
+  epoch: number;
+  from_state: BreakerState;
+  to_state: BreakerState;
+  reason: string | null;
+  note: string | null;
+  actor: string | null;
+  evidence: ColumnType<BreakerEvidence | null, never, never>;
+  at: Time;
+};
+
+type BreakerBucketTable = {
+  name: string;
+  replica: string;
+  slot: number;
+  started_ms: number;
+  epoch: number;
+  ok: number;
+  failed: number;
+};
+
+type BreakerCommandTable = {
+  command_id: string;
+  name: string;
+  verb: string;
+  actor: string;
+  answer: ColumnType<unknown, string | null | undefined, string>;
+  at: DefaultTime;
+};
+
+type BreakerReplicaTable = { replica: string; seen_at: Time };
+
 export type Schema = {
   event: EventTable;
   claim: ClaimTable;
@@ -342,4 +408,9 @@ export type Schema = {
   notice: NoticeTable;
   chat_spending: ChatSpendingTable;
   chat: ChatTable;
+  breaker: BreakerTable;
+  breaker_transition: BreakerTransitionTable;
+  breaker_bucket: BreakerBucketTable;
+  breaker_command: BreakerCommandTable;
+  breaker_replica: BreakerReplicaTable;
 };

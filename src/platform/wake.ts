@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
+import { createEar } from './ear.ts';
 import type { Logger } from './log.ts';
 
 export type WakeTopic = 'event' | 'card' | 'notice' | 'update';
@@ -34,15 +35,12 @@ const CHANNEL = 'breakwater';
 const TOPICS: readonly WakeTopic[] = ['event', 'card', 'notice', 'update'];
 /** One NOTIFY per topic in this time: at thousands of webhooks a second the others would say the same. */
 const NOTIFY_INTERVAL_MS = 20;
-const RECONNECT_MS_MIN = 100;
-const RECONNECT_MS_MAX = 5_000;
-const LIVENESS_TIMEOUT_MS = 1_000;
 
 /** Connects, and proves that a NOTIFY sent elsewhere is heard here; throws `PoolerError` otherwise. */
 export async function createWake(options: WakeOptions): Promise<Wake> {
   const origin = randomUUID();
   const listeners = createListeners();
-  const ear = createEar(options, (payload) => hear(payload));
+  const ear = createEar({ ...options, channel: CHANNEL, name: 'breakwater listen', hear: (payload) => hear(payload) });
   const notify = createNotifier(options, origin);
   let heardProbe = () => {};
 
@@ -143,80 +141,3 @@ async function proveThatWeHear(
 const POOLER_TEXT =
   'a NOTIFY did not arrive: DATABASE_URL leads through a transaction pooler (PgBouncer, Supavisor, Neon’s pooled host); ' +
   'use the database’s direct address, or the pooler’s session mode';
-
-/** The one listening connection. Silent death is found by asking; a broken one is replaced, ever more slowly, until closed. */
-function createEar({ listenUrl, log, livenessIntervalMs = 2_000 }: WakeOptions, hear: (payload: string) => void) {
-  let client: pg.Client | null = null;
-  let closed = false;
-  let timer: NodeJS.Timeout | undefined;
-  let reconnected = () => {};
-
-  async function open(): Promise<void> {
-    const fresh = new pg.Client({
-      connectionString: listenUrl,
-      application_name: 'breakwater listen',
-      connectionTimeoutMillis: 2_500,
-      query_timeout: LIVENESS_TIMEOUT_MS,
-      keepAlive: true,
-    });
-    fresh.on('notification', ({ payload }) => hear(payload ?? ''));
-    fresh.on('error', () => replace(fresh));
-    fresh.on('end', () => replace(fresh));
-    try {
-      await fresh.connect();
-      await fresh.query(`listen ${CHANNEL}`);
-    } catch (error) {
-      discard(fresh);
-      throw error;
-    }
-    if (closed) return discard(fresh);
-    client = fresh;
-    timer = setTimeout(checkLiveness, livenessIntervalMs);
-  }
-
-  function checkLiveness(): void {
-    const asked = client;
-    asked?.query('select 1').then(
-      () => {
-        if (client === asked && !closed) timer = setTimeout(checkLiveness, livenessIntervalMs);
-      },
-      () => replace(asked),
-    );
-  }
-
-  function replace(broken: pg.Client): void {
-    if (broken !== client) return;
-    client = null;
-    clearTimeout(timer);
-    discard(broken);
-    if (closed) return;
-    log.warn('the listening connection broke; polling finds the work meanwhile');
-    void reopen(RECONNECT_MS_MIN);
-  }
-
-  async function reopen(afterMs: number): Promise<void> {
-    await new Promise((resolve) => (timer = setTimeout(resolve, afterMs)));
-    if (closed) return;
-    try {
-      await open();
-      log.info('listening again');
-      reconnected();
-    } catch {
-      void reopen(Math.min(afterMs * 2, RECONNECT_MS_MAX));
-    }
-  }
-
-  async function close(): Promise<void> {
-    closed = true;
-    clearTimeout(timer);
-    if (client) discard(client);
-    client = null;
-  }
-
-  return { open, close, onReconnect: (listener: () => void) => (reconnected = listener) };
-}
-
-/** Not `end()`: it waits for an answer that a frozen server never gives. */
-function discard(client: pg.Client): void {
-  client.connection.stream.destroy();
-}

@@ -1,10 +1,9 @@
-import type { AddressInfo } from 'node:net';
-import { connect, createServer, type Socket } from 'node:net';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { createPool } from '../../src/platform/database.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createWake, PoolerError, type Wake } from '../../src/platform/wake.ts';
 import { createTestDatabase, withDatabase } from '../database.ts';
+import { openProxy } from './proxy.ts';
 
 const { url, pool } = await createTestDatabase();
 const log = createLog({ level: 'silent' });
@@ -98,7 +97,7 @@ test('a listening connection that broke is replaced, and every listener is calle
 });
 
 test('a listening connection that died in silence is found out and replaced', async () => {
-  const proxy = await openProxy();
+  const proxy = await openProxy(url);
   const wake = await openWake({ listenUrl: proxy.url, livenessIntervalMs: 50 });
   const woken = called(wake, 'event');
   proxy.freeze();
@@ -112,28 +111,3 @@ test('where notifications do not arrive, the start fails with a line that says w
   await expect(failing).rejects.toThrow(PoolerError);
   await expect(failing).rejects.toThrow(/transaction pooler.*direct address/);
 });
-
-/** Stands between us and the server; `freeze` stops passing bytes on the connections there are, without closing them. */
-async function openProxy(): Promise<{ url: string; freeze: () => void }> {
-  const target = new URL(url);
-  const serverPort = Number(target.port);
-  const sockets: Socket[] = [];
-  const server = createServer((downstream) => {
-    const upstream = connect(serverPort, target.hostname);
-    downstream.pipe(upstream).pipe(downstream);
-    for (const socket of [downstream, upstream]) socket.on('error', () => {});
-    sockets.push(downstream, upstream);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  target.port = String((server.address() as AddressInfo).port);
-  return {
-    url: target.toString(),
-    freeze: () => {
-      for (const socket of sockets) socket.unpipe().pause();
-    },
-  };
-}
