@@ -48,7 +48,7 @@ export type BreakerView = {
   forcedUntil: Date | null;
   /** When the next call, a probe if need be, may be made; null when nobody can say. */
   nextProbeAt: Date | null;
-  /** Results of the window of a closed breaker, and the share of failures among them. */
+  /** Results of the window of a breaker that is closed or held closed, and the share of failures among them. */
   ok: number;
   failed: number;
   failureShare: number | null;

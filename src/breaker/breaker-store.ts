@@ -42,8 +42,8 @@ export type ResultCount = { name: string; epoch: number; ok: number; failed: num
 const RESULT_COUNT = { name: 'text', epoch: 'bigint', ok: 'int', failed: 'int', ageMs: 'float8' };
 
 /**
- * Adds what this replica saw to its own ring of rows; what is of another epoch, or older than the window, is dropped. Commit it before
- * `evaluate` begins: in one transaction replicas that record at the same moment do not see each other, and nobody opens.
+ * Adds what this replica saw to its own ring of rows; what is of another epoch, or older than the window, is dropped. While a
+ * breaker is held closed it is counted to be shown, and opens nothing. Commit it before `evaluate` begins: in one transaction replicas that record at the same moment do not see each other, and nobody opens.
  */
 export async function recordResults(db: Db, replica: string, counts: ResultCount[], now?: Now): Promise<void> {
   // The counts of the last moments before a crash of the server may be lost: nothing to wait for a disk for.
@@ -54,7 +54,7 @@ export async function recordResults(db: Db, replica: string, counts: ResultCount
       select b.name, b.epoch, b.window_ms, sum(r.ok)::int as ok, sum(r.failed)::int as failed,
         floor((now_ms - r.age_ms) / breaker_bucket_ms(b.window_ms))::bigint * breaker_bucket_ms(b.window_ms) as started_ms
       from clock, ${rowsOf(counts, RESULT_COUNT)} as r(name, epoch, ok, failed, age_ms)
-      join breaker b on b.name = r.name and b.epoch = r.epoch and b.state = 'closed'
+      join breaker b on b.name = r.name and b.epoch = r.epoch and b.state in ('closed', 'forced_closed')
       where r.age_ms < b.window_ms and r.ok + r.failed > 0
       group by b.name, b.epoch, b.window_ms, started_ms
     )

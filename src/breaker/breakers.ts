@@ -49,7 +49,7 @@ export type Breakers = {
   blocked(): string[];
   /** Around a call that was permitted; its result counts under the epoch it was begun in. Not for probes. */
   begin(dependency: string, kind: CallKind): { end: (result: CallEnd) => void };
-  /** At most `wanted` leases for one call each, often none: claim exactly as many events as there are leases. */
+  /** At most `wanted` leases for one call each, often none: claim exactly as many events as there are leases. Throws without the database. */
   acquireProbes(dependency: string, wanted: number): Promise<Lease[]>;
   /** Never throws: a result that cannot be reported is a lost probe. */
   reportProbe(probe: Lease, result: CallEnd): Promise<void>;

@@ -66,9 +66,10 @@ export function createCalls(deps: CallDeps) {
     const isLate = known.find(dependency)?.epoch !== epoch;
     traffic.end(dependency, { outcome, durationMs, throttled, isLate }, nowMs());
     if (rest.retryAfterMs) pause(dependency, rest.retryAfterMs);
-    if (!isLate && outcome !== 'ignored') count(dependency, epoch, outcome);
+    if (outcome !== 'ignored') count(dependency, epoch, outcome);
   }
 
+  /** Of another epoch than the row's it is dropped there. */
   function count(dependency: string, epoch: number, outcome: 'ok' | 'fail'): void {
     results.add(dependency, epoch, outcome, nowMs());
     if (outcome === 'fail') failedAtMs = nowMs();

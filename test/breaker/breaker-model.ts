@@ -69,9 +69,10 @@ export function createModel(settings: CompleteSettings, startMs: number) {
   }
 
   function record({ late, ok, failed, ageMs }: Extract<Step, { step: 'record' }>): string {
-    if (late || state !== 'closed' || ageMs >= settings.windowMs) return 'dropped';
+    const isCounted = state === 'closed' || state === 'forced_closed';
+    if (late || !isCounted || ageMs >= settings.windowMs) return 'dropped';
     results.push({ at: now - ageMs, ok, failed });
-    if (settings.failuresInRow !== null) inRow = ok > 0 ? 0 : inRow + failed;
+    if (settings.failuresInRow !== null && state === 'closed') inRow = ok > 0 ? 0 : inRow + failed;
     return 'counted';
   }
 
@@ -194,6 +195,7 @@ export function createModel(settings: CompleteSettings, startMs: number) {
     issued,
     transitions,
     liveLeases,
+    window: windowCounts,
     lastAnswer: () => lastAnswer,
     /** Answers in a word what came of it. */
     take,

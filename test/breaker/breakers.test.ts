@@ -172,10 +172,14 @@ describe('a trip is known to every replica within 100 ms', () => {
     const proxy = await openProxy(url);
     const [one, deaf] = [await startReplica(), await startReplica({ listenUrl: proxy.url })];
     proxy.cut();
-    const learned = learning(deaf);
-    await trip(one);
-    const at = performance.now();
-    expect((await learned) - at).toBeLessThan(KNOWN_WITHIN_MS);
+    for (let round = 0; round < 5; round++) {
+      const learned = learning(deaf);
+      await trip(one);
+      const at = performance.now();
+      expect((await learned) - at).toBeLessThan(KNOWN_WITHIN_MS);
+      await trip(one, 'reset');
+      await eventually(() => deaf.canStart(dependency) > 0);
+    }
   });
 
   test('with the listening connection ended by the server, and again after it was replaced', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
+import { listBreakers } from '../../src/breaker/breaker-query.ts';
 import {
   acquireLease,
   countFailuresInRow,
@@ -34,7 +35,7 @@ const VARIANTS: Partial<CompleteSettings>[] = [{}, { closeAfter: 3 }, { closeAft
 
 /** Every cell of the table that says something, as `state: event → what came of it`. */
 const EDGES = `
-  closed: record counted; closed: record dropped; open: record dropped; half_open: record dropped; forced_open: record dropped; forced_closed: record dropped
+  closed: record counted; closed: record dropped; open: record dropped; half_open: record dropped; forced_open: record dropped; forced_closed: record counted
   closed: evaluate stays; closed: evaluate opened; closed: evaluate opened in a row; open: evaluate nothing; half_open: evaluate nothing; forced_open: evaluate nothing; forced_closed: evaluate nothing
   closed: acquire refused; open: acquire refused; open: acquire granted first; half_open: acquire granted; half_open: acquire granted first; half_open: acquire refused
   half_open: acquire refused, full; half_open: acquire refused, too many lost; forced_open: acquire refused; forced_closed: acquire refused
@@ -161,6 +162,7 @@ async function follow(settings: CompleteSettings, run: Step[], count: (edge: str
     count(`${before}: ${step.step === 'command' && wanted.came !== 'stale' ? step.verb : step.step} ${wanted.came}`);
     expect(wanted.answer).toEqual(wanted.modelled);
     expect(await readRow(name)).toEqual(model.row());
+    if (step.step === 'record') expect(await readWindow(name, model.now())).toEqual(model.window());
     expect(model.liveLeases()).toBeLessThanOrEqual(settings.probes);
   }
   const transitions = await readTransitions(name);
@@ -281,6 +283,11 @@ async function readRow(name: string) {
     probesLost: row.probes_lost,
     inRow: row.failures_in_row,
   };
+}
+
+async function readWindow(name: string, now: Date) {
+  const { ok, failed } = (await listBreakers(db, now)).find((breaker) => breaker.name === name)!;
+  return { ok, failed };
 }
 
 async function readTransitions(name: string) {

@@ -182,6 +182,24 @@ describe('the window', () => {
   });
 });
 
+test('while a breaker is held closed results are shown, open nothing, and are forgotten at its end', async () => {
+  const hold = {
+    commandId: name,
+    dependency: name,
+    verb: 'hold_closed',
+    ttlMs: 5_000,
+    reason: 'x',
+    actor: 'a',
+  } as const;
+  await commandBreaker(db, hold, at(0));
+  await record(0, { failed: 10, epoch: 2 });
+  expect(await seenAt(0)).toEqual({ ok: 0, failed: 10 });
+  expect(await opensAt(0)).toBeUndefined();
+  expect(await tick(db, at(5_000))).toContain(name);
+  expect(await opensAt(5_000)).toBe(false);
+  expect(await readRow()).toMatchObject({ state: 'closed', epoch: 3, reason: 'forced_expired' });
+});
+
 describe('the rule about failures in a row', () => {
   test('is off by default', async () => {
     const count = { name, epoch: 1, ok: 0, failed: 9, ageMs: 0 };
