@@ -1,5 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { registerApi } from './api/routes.ts';
+import { type Breakers, createBreakers } from './breaker/breakers.ts';
+import { settingsLookup } from './breaker/settings.ts';
+import { ACTIVATION } from './delivery/call-slot.ts';
+import { redriveExhausted } from './delivery/self-redrive.ts';
 import { createWorker } from './delivery/worker.ts';
 import { openOperationalTicket } from './escalation/open-ticket.ts';
 import { createEventWriter, type EventWriter } from './intake/event-writer.ts';
@@ -47,9 +51,12 @@ type Ground = {
 /** A statement of intake that takes longer than this fails, so that its webhook is answered with 503 within three seconds. */
 const INTAKE_STATEMENT_MS = 2_300;
 const INTAKE_CONNECTIONS = 4;
+const BREAKER_CONNECTIONS = 2;
+const BREAKER_STATEMENT_MS = 1_000;
 /** What may wait for its commit before new webhooks are sent away at once. */
 const QUEUE = { maxQueuedItems: 10_000, maxQueuedBytes: 64 * 1024 * 1024 };
 const CLOCK_MS = 60_000;
+const SELF_REDRIVE_MS = 5_000;
 const PARTITIONS_AHEAD_MONTHS = 3;
 
 /** Builds the parts in the order in which a webhook meets them, and stops them in reverse. */
@@ -63,7 +70,7 @@ export async function startParts(config: WholeConfig, replicaId: string): Promis
     const runs = (part: WholeConfig['parts'][number]) => config.parts.includes(part);
     const writer = openWriter(ground);
     if (runs('intake')) await openIntake(ground, writer);
-    if (runs('worker')) startWorker(ground);
+    if (runs('worker')) startWorker(ground, await startBreakers(ground));
     if (runs('telegram') && config.telegram) await startTelegram(ground, config.telegram, writer);
     if (runs('api')) registerApi(ground.app, { ...ground, apiToken: config.apiToken, plans: config.plans });
     if (runs('schedule')) startTimedJobs(ground);
@@ -119,7 +126,27 @@ async function openIntake(ground: Ground, writer: EventWriter & { db: Db }): Pro
   registerWebhookRoute(ground.app, { ...ground, providers, writer, refusals, geo: createGeo() });
 }
 
-function startWorker(ground: Ground): void {
+/** On connections of their own: behind the work of others a replica would know of an opening too late. */
+async function startBreakers({ config, replicaId: replica, log, metrics, onStop }: Ground): Promise<Breakers> {
+  const limits = { max: BREAKER_CONNECTIONS, name: 'breakwater-breaker', statementTimeoutMs: BREAKER_STATEMENT_MS };
+  const db = createDb(createPool(config.databaseUrl, limits));
+  onStop(() => db.destroy());
+  const breakers = createBreakers({
+    db,
+    listenUrl: config.databaseUrl,
+    replica,
+    settingsOf: settingsLookup(config.breakers, config.activationTimeoutMs),
+    dependencies: config.activationUrl === null ? [] : [ACTIVATION],
+    callsOut: config.parts.includes('worker'),
+    log,
+    metrics,
+  });
+  await breakers.start();
+  onStop(breakers.stop);
+  return breakers;
+}
+
+function startWorker(ground: Ground, breakers: Breakers): void {
   const { config, db } = ground;
   const worker = createWorker({
     ...ground,
@@ -128,17 +155,30 @@ function startWorker(ground: Ground): void {
     schedule: { baseMs: config.retryBaseMs, capMs: config.retryCapMs, maxTries: config.retryMaxTries },
     userWaitMs: config.userWaitMs,
     readAgain: (event) => readKeptWebhook(db, config.providers, event),
-    activation: activationOf(config),
+    activation: activationOf(config, breakers),
     leaseMs: config.leaseMs,
   });
   worker.start();
   ground.onStop(worker.stop);
+  if (config.activationUrl !== null) ground.onStop(startSelfRedrive(ground, breakers));
 }
 
-function activationOf(config: WholeConfig) {
+/** After a closing at once, and now and then for dependencies with too little traffic to open anything. */
+function startSelfRedrive({ db, wake, log }: Ground, breakers: Breakers): () => void {
+  const redrive = () => redriveExhausted({ db, wake }, ACTIVATION);
+  const onError = (err: unknown) => log.warn({ err }, 'exhausted events were not tried again');
+  const endTurns = every(SELF_REDRIVE_MS, redrive, onError);
+  const endListening = breakers.onChange(({ to }) => (to === 'closed' ? void redrive().catch(onError) : undefined));
+  return () => {
+    endTurns();
+    endListening();
+  };
+}
+
+function activationOf(config: WholeConfig, gate: Breakers) {
   const { activationUrl: url, activationSecret: secret } = config;
   const limits = { timeoutMs: config.activationTimeoutMs, concurrency: config.activationConcurrency };
-  return url === null ? null : { url, secret, ...limits };
+  return url === null ? null : { url, secret, gate, ...limits };
 }
 
 async function startTelegram(

@@ -76,3 +76,14 @@ export async function listBreakers(db: Db, now?: Date | null): Promise<BreakerVi
     order by b.name`.execute(db);
   return rows;
 }
+
+/** When a dependency whose breaker is closed was last known to answer: its last success, or the probes that closed it. */
+export async function findAnsweredAt(db: Db, name: string): Promise<Date | null> {
+  const { rows } = await sql<{ answeredAt: Date | null }>`
+    select greatest(
+      case when b.reason = 'probes_ok' then b.entered_at end,
+      (select to_timestamp(max(k.started_ms) / 1000.0) from breaker_bucket k where k.name = b.name and k.ok > 0)
+    ) as "answeredAt"
+    from breaker b where b.name = ${name} and b.state = 'closed'`.execute(db);
+  return rows[0]?.answeredAt ?? null;
+}

@@ -5,6 +5,7 @@ import type { Metrics } from '../platform/metrics.ts';
 import { scrubText } from '../platform/scrub.ts';
 import type { Wake } from '../platform/wake.ts';
 import type { ActivationTarget } from './activate.ts';
+import type { CallSlot, CallSlots, Gate } from './call-slot.ts';
 import { type ClaimedEvent, handBack } from './claim-store.ts';
 import { type DeliverDeps, type Kept, keepFacts, outcomeOfVerdict } from './deliver.ts';
 import { type FinishReport, finishEvents, type Outcome, type Told } from './finish.ts';
@@ -14,7 +15,7 @@ import type { Verdict } from './verdict.ts';
 
 export type BatchDeps = DeliverDeps & {
   /** Null: the entitlement row is the activation. */
-  activation: (ActivationTarget & { concurrency: number }) | null;
+  activation: (ActivationTarget & { concurrency: number; gate: Gate }) | null;
   wake: Wake;
   log: Logger;
   metrics: Metrics;
@@ -25,7 +26,11 @@ export type BatchRunner = {
    * Delivers claimed events to their end; answers those that must go back to the ledger because the database was away. `onDone` is
    * told as soon as an event needs nobody's attention any more, which may be long before the slowest of them.
    */
-  deliver: (events: ClaimedEvent[], onDone: (events: ClaimedEvent[]) => void) => Promise<ClaimedEvent[]>;
+  deliver: (
+    events: ClaimedEvent[],
+    slots: CallSlots,
+    onDone: (events: ClaimedEvent[]) => void,
+  ) => Promise<ClaimedEvent[]>;
   /** Users somebody here is telling the product about. */
   busyUsers: () => string[];
 };
@@ -50,14 +55,18 @@ export function createBatchRunner(deps: BatchDeps): BatchRunner {
   });
 
   /** One event that cannot be folded never fails its neighbours: the batch is halved until it stands alone. */
-  async function deliver(events: ClaimedEvent[], onDone: (events: ClaimedEvent[]) => void): Promise<ClaimedEvent[]> {
+  async function deliver(
+    events: ClaimedEvent[],
+    slots: CallSlots,
+    onDone: (events: ClaimedEvent[]) => void,
+  ): Promise<ClaimedEvent[]> {
     try {
       const readable = await readMalformedOnes(events);
       const { toTell, outcomes, report } = await keepFacts(deps, readable, deps.activation !== null);
       announce(outcomes, report);
       onDone(outcomes.map((outcome) => outcome.event));
       const calls = [...groupByUser(toTell)].map(async ([userId, own]) => {
-        const returned = await tellUser(userId, own);
+        const returned = await tellUser(userId, own, slots.get(own[0]!.id)!);
         onDone(own);
         return returned;
       });
@@ -68,7 +77,8 @@ export function createBatchRunner(deps: BatchDeps): BatchRunner {
       if (events.length === 1) return failAlone(events[0]!, error);
     }
     const half = Math.ceil(events.length / 2);
-    return [...(await deliver(events.slice(0, half), onDone)), ...(await deliver(events.slice(half), onDone))];
+    const [left, right] = [events.slice(0, half), events.slice(half)];
+    return [...(await deliver(left, slots, onDone)), ...(await deliver(right, slots, onDone))];
   }
 
   async function readMalformedOnes(events: ClaimedEvent[]): Promise<ClaimedEvent[]> {
@@ -78,11 +88,12 @@ export function createBatchRunner(deps: BatchDeps): BatchRunner {
     return Promise.all(read);
   }
 
-  async function tellUser(userId: string, events: ClaimedEvent[]): Promise<ClaimedEvent[]> {
+  async function tellUser(userId: string, events: ClaimedEvent[], slot: CallSlot): Promise<ClaimedEvent[]> {
     busyUsers.add(userId);
     try {
-      const telling = await tellProduct(deps, deps.activation!, userId, events, observeCall);
-      if (telling === 'lane_taken') await handBack(deps.db, events, LANE_TAKEN_MS);
+      const telling = await tellProduct(deps, deps.activation!, userId, events, slot, observeCall);
+      if (telling === 'not_now') await handBack(deps.db, events, 0);
+      else if (telling === 'lane_taken') await handBack(deps.db, events, LANE_TAKEN_MS);
       else await finish({ outcomes: telling.outcomes, told: [telling.told] });
       return [];
     } catch (error) {
@@ -99,7 +110,7 @@ export function createBatchRunner(deps: BatchDeps): BatchRunner {
   /** A bug of ours, or data nobody thought of: unknown errors are transient, and bounded by the number of tries. */
   async function failAlone(event: ClaimedEvent, error: unknown): Promise<ClaimedEvent[]> {
     deps.log.error({ err: error, eventId: formatEventId(event.provider, event.id) }, 'an event could not be folded');
-    const call = { startedAt: deps.clock.now(), durationMs: 0, dependency: 'ledger' };
+    const call = { startedAt: deps.clock.now(), durationMs: 0, dependency: 'ledger', wasProbe: false };
     const outcome = outcomeOfVerdict(deps, event, internalError(error), call);
     const finished = finish({ outcomes: [outcome], told: [] });
     return finished.then(

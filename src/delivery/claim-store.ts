@@ -11,6 +11,8 @@ export type ClaimedEvent = FactSource & {
   /** All attempts there were, also those that cost no try. */
   attempts: number;
   lostLeases: number;
+  /** Probes in a row that failed with it. */
+  failedProbes: number;
   /** What it failed of last, and the ticket it stands on since. */
   errorFamily: string | null;
   ticketId: number | null;
@@ -20,10 +22,14 @@ const RETURNED =
   sql.raw(`e.provider, e.id, e.kind, e.transaction_id as "transactionId", e.subscription_id as "subscriptionId",
   e.user_id as "userId", e.amount_minor as "amountMinor", e.currency, e.payer_country as "payerCountry", e.plan,
   e.occurred_at as "occurredAt", e.received_at as "receivedAt", coalesce(e.facts, '[]') as facts, e.country, e.tries, e.attempts,
-  e.lost_leases as "lostLeases", e.error_family as "errorFamily", e.ticket_id as "ticketId"`);
+  e.lost_leases as "lostLeases", e.failed_probes as "failedProbes", e.error_family as "errorFamily", e.ticket_id as "ticketId"`);
 
 export type ClaimOptions = {
   limit: number;
+  /** How many of them may be due again; all when left out. */
+  againLimit?: number;
+  /** Half of them the newest there are, and not the oldest. */
+  newest?: boolean;
   leaseMs: number;
   /** Users somebody here is telling the product about right now: their other events wait unclaimed. */
   busyUsers: string[];
@@ -37,9 +43,8 @@ export async function claimEvents(db: Db, options: ClaimOptions): Promise<Claime
   const claimId = randomUUID();
   const { rows } = await sql<ClaimedEvent>`
     select ${claimId} as "claimId", ${RETURNED}
-    from claim_events(${claimId}, ${options.limit}, ${options.leaseMs}, ${options.busyUsers}::text[], ${options.afterId ?? 0}, ${at(options.now)}) e`.execute(
-    db,
-  );
+    from claim_events(${claimId}, ${options.limit}, ${options.againLimit ?? options.limit}, ${options.newest ?? false}, ${options.leaseMs},
+       ${options.busyUsers}::text[], ${options.afterId ?? 0}, ${at(options.now)}) e`.execute(db);
   return rows;
 }
 
@@ -47,7 +52,10 @@ export async function claimEvents(db: Db, options: ClaimOptions): Promise<Claime
  * An event whose worker ended or froze while holding it may be the one that ended it: such events are claimed one at a time,
  * the least suspected first, so that the guilty one takes no others down with it.
  */
-export async function claimSuspect(db: Db, options: Omit<ClaimOptions, 'limit'>): Promise<ClaimedEvent | null> {
+export async function claimSuspect(
+  db: Db,
+  options: Pick<ClaimOptions, 'leaseMs' | 'busyUsers' | 'now'>,
+): Promise<ClaimedEvent | null> {
   const claimId = randomUUID();
   const { rows } = await sql<ClaimedEvent>`
     select ${claimId} as "claimId", ${RETURNED}

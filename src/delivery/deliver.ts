@@ -92,7 +92,7 @@ function outcomeOfUnknownUser(deps: DeliverDeps, event: ClaimedEvent, startedAt:
   const remainingMs = event.receivedAt.getTime() + deps.userWaitMs - deps.clock.now().getTime();
   if (remainingMs > 0) {
     const attempt = localAttempt(deps, startedAt, 'ledger', 'handed_back', 'whose payment this is is not known yet');
-    return { event, step: 'retry', delayMs: remainingMs, countsAsTry: false, family, attempt };
+    return { event, step: 'retry', delayMs: remainingMs, countsAsTry: false, failedProbes: 0, family, attempt };
   }
   const attempt = localAttempt(deps, startedAt, 'ledger', 'permanent', 'nobody told whose payment this is');
   return { event, step: 'dead', reason: 'permanent', family, countsAsTry: true, needsLook: false, attempt };
@@ -133,11 +133,12 @@ export function outcomeOfVerdict(
   deps: DeliverDeps,
   event: ClaimedEvent,
   verdict: Verdict,
-  call: { startedAt: Date; durationMs: number; dependency: string },
+  call: { startedAt: Date; durationMs: number; dependency: string; wasProbe: boolean },
 ): Outcome {
   const { outcome, httpStatus, errorCode, error } = verdict;
-  const attempt: AttemptRow = { ...call, outcome, httpStatus, errorCode, error };
-  const next = nextStep(event, verdict, deps.schedule, deps.clock.now(), deps.random());
+  const { wasProbe, ...made } = call;
+  const attempt: AttemptRow = { ...made, outcome, httpStatus, errorCode, error };
+  const next = nextStep(event, { ...verdict, wasProbe }, deps.schedule, deps.clock.now(), deps.random());
   switch (next.step) {
     case 'applied':
       return { event, step: 'applied', attempt };

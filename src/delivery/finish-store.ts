@@ -18,6 +18,7 @@ export type FinishedEvent = {
   /** From now; null where it is not due again. */
   delayMs: number | null;
   countsAsTry: boolean;
+  failedProbes: number;
   attempt: AttemptRow | null;
 };
 
@@ -65,6 +66,7 @@ export async function writeFinished(trx: Trx, events: FinishedEvent[]): Promise<
         errorFamily: 'text',
         delayMs: 'float8',
         countsAsTry: 'boolean',
+        failedProbes: 'int',
         startedAt: 'timestamptz',
         durationMs: 'int',
         dependency: 'text',
@@ -72,14 +74,14 @@ export async function writeFinished(trx: Trx, events: FinishedEvent[]): Promise<
         httpStatus: 'int',
         errorCode: 'text',
         error: 'text',
-      })} as i(id, state, reason, error_family, delay_ms, counts_as_try, started_at, duration_ms,
+      })} as i(id, state, reason, error_family, delay_ms, counts_as_try, failed_probes, started_at, duration_ms,
         dependency, outcome, http_status, error_code, error)
     ), held as materialized (
       select id from ${releaseEvents(events)} as released(id)
     ), done as (
       update event e set state = i.state, reason = i.reason, error_family = i.error_family,
         lost_leases = case when i.state = 'retrying' then e.lost_leases else 0 end,
-        tries = e.tries + i.counts_as_try::int, attempts = e.attempts + (i.outcome is not null)::int,
+        failed_probes = i.failed_probes, tries = e.tries + i.counts_as_try::int, attempts = e.attempts + (i.outcome is not null)::int,
         due_at = case when i.delay_ms is null then e.due_at else clock_timestamp() + make_interval(secs => i.delay_ms / 1000) end,
         finished_at = case when i.state in ('pending', 'retrying') then null else clock_timestamp() end
       from input i join held on held.id = i.id

@@ -31,7 +31,7 @@ export type Outcome = {
   attempt: AttemptRow | null;
 } & (
   | { step: 'applied' | 'ignored' }
-  | { step: 'retry'; delayMs: number; countsAsTry: boolean; family: string | null }
+  | { step: 'retry'; delayMs: number; countsAsTry: boolean; failedProbes: number; family: string | null }
   | { step: 'dead'; reason: DeadReason; family: string; countsAsTry: boolean; needsLook: boolean }
 );
 
@@ -143,6 +143,7 @@ function toRow(outcome: Outcome): FinishedEvent {
     reason: null,
     delayMs: null,
     errorFamily: null,
+    failedProbes: 0,
   };
   switch (outcome.step) {
     case 'applied':
@@ -154,6 +155,7 @@ function toRow(outcome: Outcome): FinishedEvent {
         state: 'retrying',
         delayMs: outcome.delayMs,
         countsAsTry: outcome.countsAsTry,
+        failedProbes: outcome.failedProbes,
         errorFamily: outcome.family,
       };
     case 'dead':

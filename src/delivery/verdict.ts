@@ -72,3 +72,18 @@ function failureFamily(code: string): string {
   if (/CERT|TLS|SSL|SIGNED/.test(code)) return 'TLS';
   return FAMILIES[code] ?? 'call failed';
 }
+
+/** What a call says about whether its dependency works, which is another question: an answer that refuses this event is none of it. */
+export type DependencyResult = { outcome: 'ok' | 'fail' | 'ignored'; throttled: boolean; retryAfterMs: number | null };
+
+export function judgeDependency({ outcome, httpStatus, retryAfterMs }: Verdict): DependencyResult {
+  const asksForPause = httpStatus === 429 || (httpStatus === 503 && retryAfterMs !== null);
+  const pause = { throttled: asksForPause, retryAfterMs: asksForPause ? retryAfterMs : null };
+  if (outcome === 'ok') return { outcome: 'ok', ...pause };
+  return { outcome: outcome === 'transient' && !isAboutTheCall(httpStatus) ? 'fail' : 'ignored', ...pause };
+}
+
+/** 409: somebody else is at it; 501: it does not know this call. Both come from a dependency that works. */
+function isAboutTheCall(status: number | null): boolean {
+  return status === 409 || status === 501;
+}

@@ -1,5 +1,7 @@
+import type { Lease } from '../breaker/breaker-store.ts';
 import { createLoop, every } from '../platform/loop.ts';
 import { type BatchDeps, createBatchRunner } from './batch.ts';
+import { ACTIVATION, closeSlots, openSlots } from './call-slot.ts';
 import { type ClaimedEvent, claimEvents, claimSuspect, handBack, reclaimExpired, renewClaims } from './claim-store.ts';
 import { heldKey } from './finish-store.ts';
 
@@ -26,6 +28,17 @@ const GATHER_MS = 25;
 const FROM_BEGINNING_MS = 500;
 /** Suspects are rare; while there are some they follow each other at once. */
 const SUSPECTS_EVERY_MS = 500;
+/** A probe needs an event that is due; with none there is nothing to find out. */
+const NOTHING_TO_PROBE_MS = 1_000;
+
+/** How much may be claimed now, how many of it retries, and for how many probes. */
+type Room = { events: number; retries: number; probes: Lease[] };
+
+const NO_ROOM: Room = { events: 0, retries: 0, probes: [] };
+
+function roomOfProbes(probes: Lease[]): Room {
+  return { events: probes.length, retries: probes.length, probes };
+}
 
 export function createWorker(deps: WorkerDeps): Worker {
   const runner = createBatchRunner(deps);
@@ -34,21 +47,53 @@ export function createWorker(deps: WorkerDeps): Worker {
   let toHandBack: ClaimedEvent[] = [];
   let suspect: Promise<void> | null = null;
   let nextSuspectAt = 0;
+  let nextProbesAt = 0;
   let thereMayBeMore = false;
   let lastClaimedId = 0;
   let fromBeginningAt = 0;
 
   async function runOnce(): Promise<number> {
     await returnWhatFailed();
-    const room = freeSlots();
-    if (room === 0) return 0;
-    // Here the breaker will be asked: an open dependency's events are not claimed at all.
-    const suspects = await claimOneSuspect();
-    const events = await claimEvents(deps.db, { ...claimOptions(), limit: room, afterId: startOfClaim() });
-    if (events.length > 0) begin(events);
-    thereMayBeMore = suspects > 0 || events.length === room;
-    lastClaimedId = events.length === room ? Math.max(...events.map((event) => event.id)) : 0;
+    const room = await findRoom();
+    if (room.events === 0) return 0;
+    if (room.probes.length > 0) return claimForProbes(room.probes);
+    const suspects = await claimOneSuspect([]);
+    const events = await claimEvents(deps.db, {
+      ...claimOptions(),
+      limit: room.events,
+      againLimit: room.retries,
+      afterId: startOfClaim(),
+    });
+    if (events.length > 0) begin(events, []);
+    thereMayBeMore = suspects > 0 || events.length === room.events;
+    lastClaimedId = events.length === room.events ? Math.max(...events.map((event) => event.id)) : 0;
     return suspects + events.length;
+  }
+
+  /** What a dependency may not be called for is not claimed at all: it waits in the ledger, untouched. */
+  async function findRoom(): Promise<Room> {
+    const free = freeSlots();
+    if (!deps.activation) return { events: free, retries: free, probes: [] };
+    const { gate } = deps.activation;
+    if (free === 0) return NO_ROOM;
+    if (gate.permit(ACTIVATION).may === 'probe') return roomOfProbes(await acquireProbes(free));
+    const events = Math.min(free, gate.canStart(ACTIVATION));
+    return { events, retries: Math.min(events, gate.canRetry(ACTIVATION)), probes: [] };
+  }
+
+  async function acquireProbes(free: number): Promise<Lease[]> {
+    if (performance.now() < nextProbesAt) return [];
+    return deps.activation!.gate.acquireProbes(ACTIVATION, free);
+  }
+
+  /** Exactly as many events as there are leases, else a slow claim would let a lease run out. */
+  async function claimForProbes(probes: Lease[]): Promise<number> {
+    const limit = probes.length;
+    const events = await claimEvents(deps.db, { ...claimOptions(), limit });
+    const suspects = events.length === 0 ? await claimOneSuspect(probes.splice(0, 1)) : 0;
+    begin(events, probes);
+    if (events.length + suspects === 0) nextProbesAt = performance.now() + NOTHING_TO_PROBE_MS;
+    return events.length + suspects;
   }
 
   /** While a backlog is worked off each claim goes on where the last one ended; twice a second it looks from the beginning again. */
@@ -71,27 +116,39 @@ export function createWorker(deps: WorkerDeps): Worker {
   }
 
   function claimOptions() {
-    return { leaseMs: deps.leaseMs, busyUsers: runner.busyUsers() };
+    return { leaseMs: deps.leaseMs, busyUsers: runner.busyUsers(), newest: deps.activation !== null };
   }
 
-  async function claimOneSuspect(): Promise<number> {
-    if (suspect || performance.now() < nextSuspectAt) return 0;
+  async function claimOneSuspect(probes: Lease[]): Promise<number> {
+    if (suspect || performance.now() < nextSuspectAt) {
+      begin([], probes);
+      return 0;
+    }
     nextSuspectAt = performance.now() + SUSPECTS_EVERY_MS;
     const event = await claimSuspect(deps.db, claimOptions());
-    if (!event) return 0;
+    if (!event) {
+      begin([], probes);
+      return 0;
+    }
     nextSuspectAt = 0;
-    suspect = begin([event]).finally(() => {
+    suspect = begin([event], probes).finally(() => {
       suspect = null;
     });
     return 1;
   }
 
-  function begin(events: ClaimedEvent[]): Promise<void> {
+  function begin(events: ClaimedEvent[], probes: Lease[]): Promise<void> {
+    const slots = deps.activation ? openSlots(deps.activation.gate, events, probes) : new Map();
+    if (events.length === 0) return Promise.resolve();
     for (const event of events) held.set(heldKey(event), event);
-    const run = runner.deliver(events, letGo).then((returned) => {
+    const onDone = (done: ClaimedEvent[]) => {
+      closeSlots(slots, done);
+      letGo(done);
+    };
+    const run = runner.deliver(events, slots, onDone).then((returned) => {
       toHandBack.push(...returned);
       running.delete(run);
-      letGo(events);
+      onDone(events);
     });
     running.add(run);
     return run;
@@ -132,6 +189,7 @@ export function createWorker(deps: WorkerDeps): Worker {
   function start(): void {
     const onError = (error: unknown) => deps.log.warn({ err: error }, 'leases could not be looked after');
     ends.push(deps.wake.on('event', loop.wake));
+    if (deps.activation) ends.push(deps.activation.gate.onChange(loop.wake));
     ends.push(every(deps.leaseMs / 3, renewOwn, onError), every(deps.leaseMs / 4, reclaim, onError));
     loop.start();
   }

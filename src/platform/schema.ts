@@ -43,6 +43,8 @@ type EventTable = {
   tries: Generated<number>;
   attempts: Generated<number>;
   lost_leases: Generated<number>;
+  failed_probes: Generated<number>;
+  self_redrives: Generated<number>;
   ticket_id: number | null;
   redrive_id: number | null;
   settled_by: string | null;

@@ -83,11 +83,17 @@ describe('what becomes of an event after a try', () => {
   const receivedAt = new Date('2026-01-01T00:00:00Z');
   const soon = new Date('2026-01-01T00:00:10Z');
   const step = (tries: number, status: number, now = soon) =>
-    nextStep({ tries, attempts: tries, receivedAt }, judgeCall(answered(status)), schedule, now, 0.5);
+    nextStep(
+      { tries, attempts: tries, failedProbes: 0, receivedAt },
+      { ...judgeCall(answered(status)), wasProbe: false },
+      schedule,
+      now,
+      0.5,
+    );
 
   test('five failed tries and no sixth', () => {
     expect([0, 1, 2, 3].map((tries) => step(tries, 503))).toEqual(
-      [1000, 2000, 4000, 8000].map((ms) => ({ step: 'retry', delayMs: ms, countsAsTry: true })),
+      [1000, 2000, 4000, 8000].map((ms) => ({ step: 'retry', delayMs: ms, countsAsTry: true, failedProbes: 0 })),
     );
     expect(step(4, 503)).toEqual({ step: 'dead', reason: 'transient_exhausted' });
   });
@@ -98,7 +104,13 @@ describe('what becomes of an event after a try', () => {
 
   test('being throttled again and again is asked less and less often, though it costs no try', () => {
     const delays = [0, 1, 2, 10].map((attempts) =>
-      nextStep({ tries: 0, attempts, receivedAt }, judgeCall(answered(429)), schedule, soon, 0.5),
+      nextStep(
+        { tries: 0, attempts, failedProbes: 0, receivedAt },
+        { ...judgeCall(answered(429)), wasProbe: false },
+        schedule,
+        soon,
+        0.5,
+      ),
     );
     expect(delays).toMatchObject([{ delayMs: 1000 }, { delayMs: 2000 }, { delayMs: 4000 }, { delayMs: 60_000 }]);
   });

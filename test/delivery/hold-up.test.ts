@@ -9,7 +9,7 @@ import { lockUsers } from '../../src/entitlement/fact-store.ts';
 import type { Schema } from '../../src/platform/schema.ts';
 import { createTestDatabase } from '../database.ts';
 import { insertEvent } from '../seed.ts';
-import { workerDeps } from './worker-bench.ts';
+import { openGate, workerDeps } from './worker-bench.ts';
 
 const { db } = await createTestDatabase();
 const secret = `whsec_${Buffer.from('a secret of thirty-two bytes, yes').toString('base64')}`;
@@ -34,7 +34,7 @@ async function somebodyWaits(): Promise<boolean> {
 }
 
 test('a user whose call hangs keeps one slot, not those of the users claimed with it', async () => {
-  const activation = { url: product.activationUrl, secret, timeoutMs: 2_000, concurrency: 2 };
+  const activation = { url: product.activationUrl, secret, timeoutMs: 2_000, concurrency: 2, gate: openGate };
   product.misbehave({ kind: 'hang', user: 'hanging' });
   const [hanging, neighbour] = [
     await insertEvent(db, { userId: 'hanging' }),

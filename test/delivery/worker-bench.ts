@@ -1,3 +1,4 @@
+import type { Gate } from '../../src/delivery/call-slot.ts';
 import type { WorkerDeps } from '../../src/delivery/worker.ts';
 import { createClock } from '../../src/platform/clock.ts';
 import type { Db } from '../../src/platform/database.ts';
@@ -7,6 +8,17 @@ import type { Wake } from '../../src/platform/wake.ts';
 
 /** A wake that nobody hears: these tests say themselves when to run. */
 export const deafWake = Object.assign(() => {}, { on: () => () => {}, close: async () => {} }) as Wake;
+
+/** A breaker that permits everything; what a real one does to delivery is in breaker.test.ts. */
+export const openGate: Gate = {
+  permit: () => ({ may: 'call', epoch: 1 }),
+  canStart: () => Number.POSITIVE_INFINITY,
+  canRetry: () => Number.POSITIVE_INFINITY,
+  begin: () => ({ end: () => {} }),
+  acquireProbes: async () => [],
+  reportProbe: async () => {},
+  onChange: () => () => {},
+};
 
 export function workerDeps(db: Db, overrides: Partial<WorkerDeps> = {}): WorkerDeps {
   return {

@@ -5,7 +5,7 @@ import { createWorker, type WorkerDeps } from '../../src/delivery/worker.ts';
 import { isActive } from '../../src/entitlement/fold.ts';
 import { createTestDatabase } from '../database.ts';
 import { insertEvent, type SeedEvent } from '../seed.ts';
-import { workerDeps } from './worker-bench.ts';
+import { openGate, workerDeps } from './worker-bench.ts';
 
 const { db } = await createTestDatabase();
 const secret = `whsec_${Buffer.from('a secret of thirty-two bytes, yes').toString('base64')}`;
@@ -21,7 +21,7 @@ beforeEach(() => {
   product.work();
 });
 
-const activation = { url: product.activationUrl, secret, timeoutMs: 1000, concurrency: 16 };
+const activation = { url: product.activationUrl, secret, timeoutMs: 1000, concurrency: 16, gate: openGate };
 const patient = { ...activation, timeoutMs: 10_000 };
 
 /** Runs until nothing is due any more. */
