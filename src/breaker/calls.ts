@@ -59,12 +59,17 @@ export function createCalls(deps: CallDeps) {
   function begin(dependency: string, kind: CallKind): { end: (result: CallEnd) => void } {
     const epoch = known.find(dependency)?.epoch ?? 0;
     traffic.begin(dependency, kind, nowMs());
-    return { end: (result) => end(dependency, epoch, result) };
+    return { end: (result) => end(dependency, kind, epoch, result) };
   }
 
-  function end(dependency: string, epoch: number, { outcome, durationMs, throttled = false, ...rest }: CallEnd): void {
+  function end(
+    dependency: string,
+    kind: CallKind,
+    epoch: number,
+    { outcome, durationMs, throttled = false, ...rest }: CallEnd,
+  ): void {
     const isLate = known.find(dependency)?.epoch !== epoch;
-    traffic.end(dependency, { outcome, durationMs, throttled, isLate }, nowMs());
+    traffic.end(dependency, { kind, outcome, durationMs, throttled, isLate }, nowMs());
     if (rest.retryAfterMs) pause(dependency, rest.retryAfterMs);
     if (outcome !== 'ignored') count(dependency, epoch, outcome);
   }

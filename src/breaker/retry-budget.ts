@@ -31,6 +31,11 @@ export function afterRetry(budget: RetryBudget): RetryBudget {
   return { ...budget, tokens: Math.max(0, budget.tokens - 1) };
 }
 
+/** A retry that succeeds is no extra load on something that fails: it costs nothing, so a backlog of them flows while all is well. */
+export function afterGoodRetry(budget: RetryBudget, replicas: number): RetryBudget {
+  return { ...budget, tokens: Math.min(tokensMax(replicas), budget.tokens + 1) };
+}
+
 /** Retries that may begin now. */
 export function retriesLeft(budget: RetryBudget): number {
   return Math.floor(budget.tokens);

@@ -11,7 +11,15 @@ import {
   startCutRamp,
   startRamp,
 } from './ramp.ts';
-import { afterFirstTry, afterRetry, fillBudget, type RetryBudget, retriesLeft, startBudget } from './retry-budget.ts';
+import {
+  afterFirstTry,
+  afterGoodRetry,
+  afterRetry,
+  fillBudget,
+  type RetryBudget,
+  retriesLeft,
+  startBudget,
+} from './retry-budget.ts';
 
 type Lane = { inFlight: number; ramp: Ramp | null; baseline: Baseline; budget: RetryBudget };
 
@@ -41,10 +49,15 @@ export function createTraffic() {
   }
 
   /** `isLate`: begun before the last transition, it says nothing about now. */
-  function end(name: string, call: Omit<RampSample, 'inFlight'> & { isLate: boolean }, nowMs: number): void {
+  function end(
+    name: string,
+    call: Omit<RampSample, 'inFlight'> & { kind: CallKind; isLate: boolean },
+    nowMs: number,
+  ): void {
     const own = lane(name, nowMs);
     const sample = { ...call, inFlight: own.inFlight };
     own.inFlight -= 1;
+    if (call.kind === 'retry' && call.outcome === 'ok') own.budget = afterGoodRetry(own.budget, fleet.replicas);
     if (call.isLate) return;
     const usualMs = baselineMs(own.baseline);
     if (call.outcome === 'ok' && (!own.ramp || usualMs === null))

@@ -264,7 +264,7 @@ function drain(backlog: number, limited: boolean, untilMs = 600_000) {
     if (nowMs % 1_000 === 0) startedThisSecond = 0;
     for (const call of underWay.filter(({ doneAtMs }) => doneAtMs <= nowMs)) {
       const outcome = call.fails ? 'fail' : 'ok';
-      traffic.end('a', { outcome, durationMs: call.tookMs, throttled: false, isLate: false }, nowMs);
+      traffic.end('a', { kind: 'first', outcome, durationMs: call.tookMs, throttled: false, isLate: false }, nowMs);
       if (call.fails) [failures, waiting] = [failures + 1, waiting + 1];
       else served.push(nowMs);
     }
@@ -317,6 +317,19 @@ describe('the retry budget', () => {
     expect(retriesLeft(fillBudget(budget, 100, 1))).toBe(1);
   });
 
+  test('is given back by a retry that succeeds: a backlog of them flows while all is well', () => {
+    const traffic = createTraffic();
+    const attempt = (outcome: 'ok' | 'fail') => {
+      traffic.begin('a', 'retry', 0);
+      traffic.end('a', { kind: 'retry', outcome, throttled: false, durationMs: 10, isLate: false }, 0);
+    };
+    const saved = traffic.retries('a', 0);
+    for (let i = 0; i < 1_000; i++) attempt('ok');
+    expect(traffic.retries('a', 0)).toBe(saved);
+    attempt('fail');
+    expect(traffic.retries('a', 0)).toBe(saved - 1);
+  });
+
   test('of a failing dependency lets through no more than a fifth above its first tries and the reserve', () => {
     const traffic = createTraffic();
     let retried = 0;
@@ -346,7 +359,7 @@ describe('what a call usually takes', () => {
     const traffic = createTraffic();
     const call = (durationMs: number, outcome: 'ok' | 'fail' = 'ok') => {
       traffic.begin('a', 'first', 0);
-      traffic.end('a', { outcome, durationMs, throttled: false, isLate: false }, 0);
+      traffic.end('a', { kind: 'first', outcome, durationMs, throttled: false, isLate: false }, 0);
     };
     for (let i = 0; i < 50; i++) call(100);
     for (let i = 0; i < 50; i++) call(9_000, 'fail');
@@ -361,7 +374,7 @@ test('a call begun before the last transition says nothing about the limit, and 
   traffic.begin('a', 'first', 0);
   traffic.release('a', 0);
   expect(traffic.room('a', 0)).toBe(4);
-  traffic.end('a', { ...ok, outcome: 'fail', isLate: true }, 0);
+  traffic.end('a', { kind: 'first', ...ok, outcome: 'fail', isLate: true }, 0);
   expect(traffic.room('a', 0)).toBe(5);
 });
 
