@@ -67,11 +67,16 @@ export function createTurn(deps: TurnDeps): { take: () => Promise<void>; flush: 
     if (performance.now() < careAtMs) return;
     careAtMs = performance.now() + CARE_EVERY_MS;
     if (deps.callsOut) await joinFleet(db, replica);
-    await tick(db);
+    if (known.names().some(passesByTime)) await tick(db);
     for (const name of known.names()) await lookAt(name);
     if (performance.now() < forgetAtMs) return;
     forgetAtMs = performance.now() + FORGET_EVERY_MS;
     await forgetGoneReplicas(db);
+  }
+
+  function passesByTime(name: string): boolean {
+    const state = known.find(name)?.state;
+    return state !== 'closed' && state !== 'open';
   }
 
   /** A window can come to its ratio without a new result: when successes leave it. */

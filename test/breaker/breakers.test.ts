@@ -332,6 +332,15 @@ describe('after an opening', () => {
     await eventually(() => breakers.permit(dependency).may === 'wait');
   });
 
+  test('a probe that is told when to come back holds all replicas off that long', async () => {
+    const [one, two] = [await startReplica({ openMs: 200 }), await startReplica({ openMs: 200 })];
+    await openNow(one, two);
+    const [probe] = await one.acquireProbes(dependency, 1);
+    await one.reportProbe(probe!, { ...fail, throttled: true, retryAfterMs: 30_000 });
+    for (const replica of [one, two]) await eventually(() => (retryAfterMs(replica) ?? 0) > 20_000, 1_000);
+    expect(await two.acquireProbes(dependency, 3)).toEqual([]);
+  });
+
   test('a probe that meets a permanent error gives its leave back', async () => {
     const breakers = await startReplica({ openMs: 200 });
     await openNow(breakers);
@@ -380,6 +389,17 @@ test('a pause the dependency asked for is kept by all replicas, and ends by itse
   await eventually(() => one.permit(dependency).may === 'call' && two.permit(dependency).may === 'call', 2_000);
   expect(one.canStart(dependency)).toBe(5);
   expect(await stateAt(one)).toBe('closed');
+});
+
+test('a breaker held open for a while is probed at its end, and one held closed closes', async () => {
+  const breakers = await startReplica();
+  const order = { dependency, reason: 'test', actor: 'ann', ttlMs: 300 };
+  await breakers.command({ ...order, commandId: `${dependency} trip`, verb: 'trip' });
+  await eventually(() => breakers.permit(dependency).may === 'wait');
+  await eventually(() => breakers.permit(dependency).may === 'probe', 3_000);
+  await breakers.command({ ...order, commandId: `${dependency} hold`, verb: 'hold_closed' });
+  await eventually(() => breakers.permit(dependency).may === 'call');
+  await eventually(async () => (await stateAt(breakers)) === 'closed', 3_000);
 });
 
 test('a replica that stops writes down what it counted last, and is no longer one of the fleet', async () => {
