@@ -86,10 +86,14 @@ export function createWorker(deps: WorkerDeps): Worker {
     return deps.activation!.gate.acquireProbes(ACTIVATION, free);
   }
 
-  /** Exactly as many events as there are leases, else a slow claim would let a lease run out. */
+  /**
+   * No more events than there are leases. Those that have not failed yet go first: an event that fails every probe would otherwise keep
+   * the breaker open for all the others.
+   */
   async function claimForProbes(probes: Lease[]): Promise<number> {
     const limit = probes.length;
-    const events = await claimEvents(deps.db, { ...claimOptions(), limit });
+    const untried = await claimEvents(deps.db, { ...claimOptions(), limit, againLimit: 0 });
+    const events = untried.length > 0 ? untried : await claimEvents(deps.db, { ...claimOptions(), limit });
     const suspects = events.length === 0 ? await claimOneSuspect(probes.splice(0, 1)) : 0;
     begin(events, probes);
     if (events.length + suspects === 0) nextProbesAt = performance.now() + NOTHING_TO_PROBE_MS;
