@@ -1,9 +1,10 @@
 import type { Lease } from '../breaker/breaker-store.ts';
 import { createLoop, every } from '../platform/loop.ts';
 import { type BatchDeps, createBatchRunner } from './batch.ts';
-import { ACTIVATION, closeSlots, openSlots } from './call-slot.ts';
+import { closeSlots, openSlots } from './call-slot.ts';
 import { type ClaimedEvent, claimEvents, claimSuspect, handBack, reclaimExpired, renewClaims } from './claim-store.ts';
 import { heldKey } from './finish-store.ts';
+import { createRoom, type Room } from './room.ts';
 
 export type WorkerDeps = BatchDeps & { leaseMs: number };
 
@@ -28,26 +29,15 @@ const GATHER_MS = 25;
 const FROM_BEGINNING_MS = 500;
 /** Suspects are rare; while there are some they follow each other at once. */
 const SUSPECTS_EVERY_MS = 500;
-/** A probe needs an event that is due; with none there is nothing to find out. */
-const NOTHING_TO_PROBE_MS = 1_000;
-
-/** How much may be claimed now, how many of it retries, and for how many probes. */
-type Room = { events: number; retries: number; probes: Lease[] };
-
-const NO_ROOM: Room = { events: 0, retries: 0, probes: [] };
-
-function roomOfProbes(probes: Lease[]): Room {
-  return { events: probes.length, retries: probes.length, probes };
-}
 
 export function createWorker(deps: WorkerDeps): Worker {
   const runner = createBatchRunner(deps);
+  const callRoom = deps.activation && createRoom(deps.activation.gate);
   const held = new Map<string, ClaimedEvent>();
   const running = new Set<Promise<void>>();
   let toHandBack: ClaimedEvent[] = [];
   let suspect: Promise<void> | null = null;
   let nextSuspectAt = 0;
-  let nextProbesAt = 0;
   let thereMayBeMore = false;
   let lastClaimedId = 0;
   let fromBeginningAt = 0;
@@ -70,20 +60,9 @@ export function createWorker(deps: WorkerDeps): Worker {
     return suspects + events.length;
   }
 
-  /** What a dependency may not be called for is not claimed at all: it waits in the ledger, untouched. */
   async function findRoom(): Promise<Room> {
     const free = freeSlots();
-    if (!deps.activation) return { events: free, retries: free, probes: [] };
-    const { gate } = deps.activation;
-    if (free === 0) return NO_ROOM;
-    if (gate.permit(ACTIVATION).may === 'probe') return roomOfProbes(await acquireProbes(free));
-    const events = Math.min(free, gate.canStart(ACTIVATION));
-    return { events, retries: Math.min(events, gate.canRetry(ACTIVATION)), probes: [] };
-  }
-
-  async function acquireProbes(free: number): Promise<Lease[]> {
-    if (performance.now() < nextProbesAt) return [];
-    return deps.activation!.gate.acquireProbes(ACTIVATION, free);
+    return callRoom ? callRoom.find(free) : { events: free, retries: free, probes: [] };
   }
 
   /**
@@ -91,17 +70,28 @@ export function createWorker(deps: WorkerDeps): Worker {
    * the breaker open for all the others.
    */
   async function claimForProbes(probes: Lease[]): Promise<number> {
-    const limit = probes.length;
-    const untried = await claimEvents(deps.db, { ...claimOptions(), limit, againLimit: 0 });
-    const events = untried.length > 0 ? untried : await claimEvents(deps.db, { ...claimOptions(), limit });
-    const suspects = events.length === 0 ? await claimOneSuspect(probes.splice(0, 1)) : 0;
-    begin(events, probes);
-    if (events.length + suspects === 0) nextProbesAt = performance.now() + NOTHING_TO_PROBE_MS;
-    return events.length + suspects;
+    try {
+      const events = await claimToProbe(probes.length);
+      const suspects = events.length === 0 ? await claimOneSuspect(probes.splice(0, 1)) : 0;
+      if (events.length + suspects === 0) callRoom!.foundNothingToProbe();
+      begin(events, probes.splice(0));
+      return events.length + suspects;
+    } finally {
+      begin([], probes);
+    }
   }
 
-  /** While a backlog is worked off each claim goes on where the last one ended; twice a second it looks from the beginning again. */
+  async function claimToProbe(limit: number): Promise<ClaimedEvent[]> {
+    const untried = await claimEvents(deps.db, { ...claimOptions(), limit, againLimit: 0 });
+    return untried.length > 0 ? untried : claimEvents(deps.db, { ...claimOptions(), limit });
+  }
+
+  /**
+   * While a backlog is worked off each claim goes on where the last one ended; twice a second it looks from the beginning again. Where
+   * calls take the time claims are few, and take the newest as well.
+   */
   function startOfClaim(): number {
+    if (deps.activation) return 0;
     if (lastClaimedId > 0 && performance.now() < fromBeginningAt) return lastClaimedId;
     fromBeginningAt = performance.now() + FROM_BEGINNING_MS;
     return 0;
@@ -124,12 +114,7 @@ export function createWorker(deps: WorkerDeps): Worker {
   }
 
   async function claimOneSuspect(probes: Lease[]): Promise<number> {
-    if (suspect || performance.now() < nextSuspectAt) {
-      begin([], probes);
-      return 0;
-    }
-    nextSuspectAt = performance.now() + SUSPECTS_EVERY_MS;
-    const event = await claimSuspect(deps.db, claimOptions());
+    const event = await findSuspect();
     if (!event) {
       begin([], probes);
       return 0;
@@ -141,6 +126,13 @@ export function createWorker(deps: WorkerDeps): Worker {
     return 1;
   }
 
+  async function findSuspect(): Promise<ClaimedEvent | null> {
+    if (suspect || performance.now() < nextSuspectAt) return null;
+    nextSuspectAt = performance.now() + SUSPECTS_EVERY_MS;
+    return claimSuspect(deps.db, claimOptions());
+  }
+
+  /** Probes that no event was found for are given back. */
   function begin(events: ClaimedEvent[], probes: Lease[]): Promise<void> {
     const slots = deps.activation ? openSlots(deps.activation.gate, events, probes) : new Map();
     if (events.length === 0) return Promise.resolve();
