@@ -20,7 +20,7 @@ drop function claim_events(uuid, int, int, text[], bigint, timestamptz);
 create function claim_events(claim_id uuid, room int, again_room int, newest boolean, lease_ms int, busy_users text[], after_id bigint, at_time timestamptz)
 returns setof event
 language plpgsql
-set enable_sort = off set enable_bitmapscan = off set enable_seqscan = off
+set enable_sort = off set enable_bitmapscan = off set enable_seqscan = off set jit = off
 as $$
 declare
   oldest bigint[];
