@@ -1,6 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { registerApi } from './api/routes.ts';
+import { type Breakers, createBreakers } from './breaker/breakers.ts';
+import { settingsLookup } from './breaker/settings.ts';
 import { createWorker } from './delivery/worker.ts';
+import { startBreakerTickets } from './escalation/breaker-tickets.ts';
 import { openOperationalTicket } from './escalation/open-ticket.ts';
 import { createEventWriter, type EventWriter } from './intake/event-writer.ts';
 import { readKeptWebhook } from './intake/read-webhook.ts';
@@ -40,6 +43,8 @@ type Ground = {
   metrics: Metrics;
   health: Health;
   wake: Wake;
+  /** Started where something is called, shown or ordered. */
+  breakers: Breakers;
   app: FastifyInstance;
   onStop: (stop: () => unknown) => void;
 };
@@ -49,6 +54,8 @@ const INTAKE_STATEMENT_MS = 2_300;
 const INTAKE_CONNECTIONS = 4;
 /** What may wait for its commit before new webhooks are sent away at once. */
 const QUEUE = { maxQueuedItems: 10_000, maxQueuedBytes: 64 * 1024 * 1024 };
+/** Behind the work of others a poll would come late; what takes longer than this is not known in time anyway. */
+const BREAKER_LIMITS = { max: 3, name: 'breakwater-breaker', statementTimeoutMs: 1_000 };
 const CLOCK_MS = 60_000;
 const PARTITIONS_AHEAD_MONTHS = 3;
 
@@ -61,11 +68,12 @@ export async function startParts(config: WholeConfig, replicaId: string): Promis
   try {
     const ground = await layGround(config, replicaId, (end) => stops.push(end));
     const runs = (part: WholeConfig['parts'][number]) => config.parts.includes(part);
+    if (runs('worker') || runs('telegram') || runs('api')) await startBreakers(ground);
     const writer = openWriter(ground);
     if (runs('intake')) await openIntake(ground, writer);
     if (runs('worker')) startWorker(ground);
     if (runs('telegram') && config.telegram) await startTelegram(ground, config.telegram, writer);
-    if (runs('api')) registerApi(ground.app, { ...ground, apiToken: config.apiToken, plans: config.plans });
+    if (runs('api')) startApi(ground);
     if (runs('schedule')) startTimedJobs(ground);
     return { url: await listen(ground), stop };
   } catch (error) {
@@ -86,8 +94,9 @@ async function layGround(config: WholeConfig, replicaId: string, onStop: Ground[
   const health = createHealth({ db, replica: { id: replicaId, roles: config.parts.join(',') } });
   const wake = await createWake({ pool, listenUrl: config.databaseUrl, log });
   onStop(() => wake.close());
+  const breakers = openBreakers({ config, replicaId, log, metrics, onStop });
   const app = createHttpServer({ trustProxy: config.trustProxy, log });
-  return { config, replicaId, log, db, clock, metrics, health, wake, app, onStop };
+  return { config, replicaId, log, db, clock, metrics, health, wake, breakers, app, onStop };
 }
 
 async function startClock(db: Db, log: Logger, onStop: Ground['onStop']): Promise<SynchronisedClock> {
@@ -96,6 +105,41 @@ async function startClock(db: Db, log: Logger, onStop: Ground['onStop']): Promis
   const onError = (error: unknown) => log.warn({ err: error }, 'the clock was not synchronised');
   onStop(every(CLOCK_MS, () => clock.synchronise(db), onError));
   return clock;
+}
+
+/** On connections of their own. */
+function openBreakers(given: Pick<Ground, 'config' | 'replicaId' | 'log' | 'metrics' | 'onStop'>): Breakers {
+  const { config, replicaId, onStop } = given;
+  const db = createDb(createPool(config.databaseUrl, BREAKER_LIMITS));
+  onStop(() => db.destroy());
+  return createBreakers({
+    ...given,
+    db,
+    listenUrl: config.databaseUrl,
+    replica: replicaId,
+    settingsOf: settingsLookup(config.breakers, config.activationTimeoutMs),
+    dependencies: tellsProduct(config) ? ['activation'] : [],
+    callsOut: config.parts.includes('worker'),
+  });
+}
+
+async function startBreakers(ground: Ground): Promise<void> {
+  const { config, breakers, onStop, health } = ground;
+  await breakers.start();
+  onStop(breakers.stop);
+  const tickets = startBreakerTickets({ ...ground, onChange: breakers.onChange, tellsProduct: tellsProduct(config) });
+  onStop(tickets.stop);
+  health.watchPart('breakers', async () => describeBreakers(await breakers.list()));
+}
+
+/** Those that are not closed, by name. */
+function describeBreakers(breakers: { name: string; state: string }[]): string {
+  const notClosed = breakers.filter(({ state }) => state !== 'closed');
+  return notClosed.map(({ name, state }) => `${name}: ${state}`).join(', ') || 'ok';
+}
+
+function tellsProduct({ activationUrl }: WholeConfig): boolean {
+  return activationUrl !== null;
 }
 
 /** Its own connections: a webhook never waits behind the work of another part. */
@@ -154,7 +198,7 @@ async function startTelegram(
     publicUrl: config.publicUrl,
     webhookSecret: config.telegramWebhookSecret,
     plans: config.plans,
-    tellsProduct: config.activationUrl !== null,
+    tellsProduct: tellsProduct(config),
     verifyAgain: (request) => verifyAgain({ ...config, db, writer }, request),
     onDeadUpdate: async (dead) => {
       // The card stands in the group: what exactly went wrong is in the log and on the update's row.
@@ -188,6 +232,11 @@ async function startTelegram(
     return describeState(await findChatState(db, bot.engineeringChatId, ground.clock.now()));
   });
   log.info({ chat: bot.engineeringChatId }, 'telegram is on');
+}
+
+function startApi(ground: Ground): void {
+  const { apiToken, plans } = ground.config;
+  registerApi(ground.app, { ...ground, apiToken, plans, tellsProduct: tellsProduct(ground.config) });
 }
 
 function describeState({ state, detail }: { state: string; detail: string | null }): string {
