@@ -30,10 +30,10 @@ export function breakerLines(breaker: TicketBreaker, now: Date): string[] {
 
 function waitingWords({ state, waiting, people }: TicketBreaker): string[] {
   if (state === 'closed') return [];
-  const events =
-    waiting === 0 ? 'nothing waits' : `${countWords(waiting)} ${waiting === 1 ? 'event' : 'events'} waiting`;
-  if (people === 0) return [events];
-  return [events, people === 1 ? '1 person waiting' : `${countWords(people)} people waiting`];
+  if (waiting + people === 0) return ['nothing waits'];
+  const events = `${countWords(waiting)} ${waiting === 1 ? 'event' : 'events'} waiting`;
+  const persons = people === 1 ? '1 person waiting' : `${countWords(people)} people waiting`;
+  return [...(waiting === 0 ? [] : [events]), ...(people === 0 ? [] : [persons])];
 }
 
 function timesWords(breaker: TicketBreaker, now: Date): string {

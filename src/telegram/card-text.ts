@@ -67,20 +67,22 @@ function ownerLine(ticket: TicketView): FormattedString | null {
 }
 
 function impactLines(ticket: TicketView, now: Date): FormattedString[] {
-  if (!ticket.breaker) return [impactLine(ticket), timesLine(ticket, now)];
   const colour = isDone(ticket) ? '✅' : COLOURS[ticket.severity];
-  const lines = breakerLines(ticket.breaker, now).map((line, n) => (n === 0 ? fmt`${colour} ${line}` : fmt`${line}`));
-  return ticket.failures === 0 ? lines : [...lines, fmt`${failureWords(ticket)}`];
+  if (!ticket.breaker) {
+    const parts = [failuresWords(ticket), peopleWords(ticket), moneyWords(ticket)];
+    return [fmt`${colour} ${join(parts)}`, timesLine(ticket, now)];
+  }
+  const [first = '', ...lines] = breakerLines(ticket.breaker, now);
+  const failed = ticket.failures === 0 ? [] : [join([failuresWords(ticket), moneyWords(ticket)])];
+  return [fmt`${colour} ${first}`, ...[...lines, ...failed].map((line) => fmt`${line}`)];
 }
 
-function impactLine(ticket: TicketView): FormattedString {
-  const colour = isDone(ticket) ? '✅' : COLOURS[ticket.severity];
-  return fmt`${colour} ${failureWords(ticket)}`;
-}
-
-function failureWords(ticket: TicketView): string {
-  const parts = [`${countWords(ticket.failures)} ${failureWord(ticket)}`, peopleWords(ticket), moneyWords(ticket)];
+function join(parts: (string | null)[]): string {
   return parts.filter((part) => part !== null).join(' · ');
+}
+
+function failuresWords(ticket: TicketView): string {
+  return `${countWords(ticket.failures)} ${failureWord(ticket)}`;
 }
 
 function failureWord(ticket: TicketView): string {

@@ -9,7 +9,7 @@ export const API_TOKEN = 'token-of-the-test';
 
 /** The API on the server it runs on, as a stranger reaches it; `logged` is what was written about it so far. */
 export async function startApi(
-  deps: Omit<ApiDeps, 'apiToken' | 'tellsProduct'>,
+  deps: Omit<ApiDeps, 'apiToken' | 'tellsProduct'> & { tellsProduct?: boolean },
 ): Promise<{ url: string; logged: () => string }> {
   let logged = '';
   const destination = new Writable({

@@ -24,10 +24,10 @@ function parseEnd(words: string[]): { ttlMs: number | null; reason: string } {
   return { ttlMs, reason: (ttlMs === null ? words : others).join(' ') };
 }
 
-const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `90s`, `30m`, `30min`, `1h`, `2d`; null for anything else. */
 export function parseDuration(text: string): number | null {
-  const [, count, unit = ''] = /^(\d{1,7})(s|m|h|d)(?:in|ins)?$/i.exec(text) ?? [];
+  const [, count, unit = ''] = /^(\d{1,7})(s|min|m|h|d)$/i.exec(text) ?? [];
   return count === undefined ? null : Number(count) * UNIT_MS[unit.toLowerCase()]!;
 }
