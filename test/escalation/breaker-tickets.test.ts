@@ -110,13 +110,25 @@ describe('an opening', () => {
     expect(await story()).toEqual(['opened: 7 of 10 calls failed (70 %)']);
   });
 
-  test('is told once, however many replicas tell at once', async () => {
-    await openBreaker();
-    const told = await Promise.all(Array.from({ length: 8 }, () => tell()));
-    await tell();
-    expect(told.reduce((sum, counts) => sum + counts.transitions, 0)).toBe(1);
+  test('is told once, however many replicas tell at once, also when they told before', async () => {
+    const tellTogether = async () => {
+      const told = await Promise.all(Array.from({ length: 8 }, () => tell()));
+      return told.reduce((sum, counts) => sum + counts.transitions, 0);
+    };
+    for (let round = 0; round < 5; round++) {
+      await openBreaker();
+      expect(await tellTogether(), `the opening of round ${round}`).toBe(1);
+      await order('reset');
+      expect(await tellTogether(), `the reset of round ${round}`).toBe(1);
+    }
     expect(await ticketIds()).toHaveLength(1);
-    expect(await story()).toHaveLength(1);
+    const lines = await db
+      .selectFrom('ticket_log')
+      .select('text')
+      .where('ticket_id', '=', (await ticket()).id)
+      .where('kind', '=', 'breaker')
+      .execute();
+    expect(lines).toHaveLength(10);
   });
 
   test('by a person names who, why and until when', async () => {
@@ -407,6 +419,14 @@ describe('a trip without an end', () => {
         .execute()
     ).map(({ body }) => String(body.text));
 
+  const corrections = () =>
+    db
+      .selectFrom('notice')
+      .select('key')
+      .where('key', 'like', `breaker-reminder:${dependency}:%`)
+      .where('wanted_revision', '>', 1)
+      .execute();
+
   test('is reminded of every thirty minutes until it ends', async () => {
     await order('trip');
     await tell();
@@ -414,6 +434,7 @@ describe('a trip without an end', () => {
     expect(await reminders()).toHaveLength(0);
     await tell(inMs(30 * 60_000 + 1_000));
     await tell(inMs(31 * 60_000));
+    expect(await corrections()).toEqual([]);
     expect(await reminders()).toEqual([expect.stringContaining('tripped by Ann: “a deploy”')]);
     await tell(inMs(61 * 60_000));
     expect(await reminders()).toHaveLength(2);
