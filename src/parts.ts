@@ -5,6 +5,7 @@ import { settingsLookup } from './breaker/settings.ts';
 import { ACTIVATION } from './delivery/call-slot.ts';
 import { redriveExhausted } from './delivery/self-redrive.ts';
 import { createWorker } from './delivery/worker.ts';
+import { startBreakerTickets } from './escalation/breaker-tickets.ts';
 import { openOperationalTicket } from './escalation/open-ticket.ts';
 import { createEventWriter, type EventWriter } from './intake/event-writer.ts';
 import { readKeptWebhook } from './intake/read-webhook.ts';
@@ -44,6 +45,8 @@ type Ground = {
   metrics: Metrics;
   health: Health;
   wake: Wake;
+  /** Started where something is called, shown or ordered. */
+  breakers: Breakers;
   app: FastifyInstance;
   onStop: (stop: () => unknown) => void;
 };
@@ -51,10 +54,10 @@ type Ground = {
 /** A statement of intake that takes longer than this fails, so that its webhook is answered with 503 within three seconds. */
 const INTAKE_STATEMENT_MS = 2_300;
 const INTAKE_CONNECTIONS = 4;
-const BREAKER_CONNECTIONS = 2;
-const BREAKER_STATEMENT_MS = 1_000;
 /** What may wait for its commit before new webhooks are sent away at once. */
 const QUEUE = { maxQueuedItems: 10_000, maxQueuedBytes: 64 * 1024 * 1024 };
+/** Behind the work of others a poll would come late; what takes longer than this is not known in time anyway. */
+const BREAKER_LIMITS = { max: 3, name: 'breakwater-breaker', statementTimeoutMs: 1_000 };
 const CLOCK_MS = 60_000;
 const SELF_REDRIVE_MS = 5_000;
 const PARTITIONS_AHEAD_MONTHS = 3;
@@ -68,11 +71,12 @@ export async function startParts(config: WholeConfig, replicaId: string): Promis
   try {
     const ground = await layGround(config, replicaId, (end) => stops.push(end));
     const runs = (part: WholeConfig['parts'][number]) => config.parts.includes(part);
+    if (runs('worker') || runs('telegram') || runs('api')) await startBreakers(ground);
     const writer = openWriter(ground);
     if (runs('intake')) await openIntake(ground, writer);
-    if (runs('worker')) startWorker(ground, await startBreakers(ground));
+    if (runs('worker')) startWorker(ground);
     if (runs('telegram') && config.telegram) await startTelegram(ground, config.telegram, writer);
-    if (runs('api')) registerApi(ground.app, { ...ground, apiToken: config.apiToken, plans: config.plans });
+    if (runs('api')) startApi(ground);
     if (runs('schedule')) startTimedJobs(ground);
     return { url: await listen(ground), stop };
   } catch (error) {
@@ -93,8 +97,9 @@ async function layGround(config: WholeConfig, replicaId: string, onStop: Ground[
   const health = createHealth({ db, replica: { id: replicaId, roles: config.parts.join(',') } });
   const wake = await createWake({ pool, listenUrl: config.databaseUrl, log });
   onStop(() => wake.close());
+  const breakers = openBreakers({ config, replicaId, log, metrics, onStop });
   const app = createHttpServer({ trustProxy: config.trustProxy, log });
-  return { config, replicaId, log, db, clock, metrics, health, wake, app, onStop };
+  return { config, replicaId, log, db, clock, metrics, health, wake, breakers, app, onStop };
 }
 
 async function startClock(db: Db, log: Logger, onStop: Ground['onStop']): Promise<SynchronisedClock> {
@@ -103,6 +108,41 @@ async function startClock(db: Db, log: Logger, onStop: Ground['onStop']): Promis
   const onError = (error: unknown) => log.warn({ err: error }, 'the clock was not synchronised');
   onStop(every(CLOCK_MS, () => clock.synchronise(db), onError));
   return clock;
+}
+
+/** On connections of their own. */
+function openBreakers(given: Pick<Ground, 'config' | 'replicaId' | 'log' | 'metrics' | 'onStop'>): Breakers {
+  const { config, replicaId, onStop } = given;
+  const db = createDb(createPool(config.databaseUrl, BREAKER_LIMITS));
+  onStop(() => db.destroy());
+  return createBreakers({
+    ...given,
+    db,
+    listenUrl: config.databaseUrl,
+    replica: replicaId,
+    settingsOf: settingsLookup(config.breakers, config.activationTimeoutMs),
+    dependencies: tellsProduct(config) ? [ACTIVATION] : [],
+    callsOut: config.parts.includes('worker'),
+  });
+}
+
+async function startBreakers(ground: Ground): Promise<void> {
+  const { config, breakers, onStop, health } = ground;
+  await breakers.start();
+  onStop(breakers.stop);
+  const tickets = startBreakerTickets({ ...ground, onChange: breakers.onChange, tellsProduct: tellsProduct(config) });
+  onStop(tickets.stop);
+  health.watchPart('breakers', async () => describeBreakers(await breakers.list()));
+}
+
+/** Those that are not closed, by name. */
+function describeBreakers(breakers: { name: string; state: string }[]): string {
+  const notClosed = breakers.filter(({ state }) => state !== 'closed');
+  return notClosed.map(({ name, state }) => `${name}: ${state}`).join(', ') || 'ok';
+}
+
+function tellsProduct({ activationUrl }: WholeConfig): boolean {
+  return activationUrl !== null;
 }
 
 /** Its own connections: a webhook never waits behind the work of another part. */
@@ -126,27 +166,7 @@ async function openIntake(ground: Ground, writer: EventWriter & { db: Db }): Pro
   registerWebhookRoute(ground.app, { ...ground, providers, writer, refusals, geo: createGeo() });
 }
 
-/** On connections of their own: behind the work of others a replica would know of an opening too late. */
-async function startBreakers({ config, replicaId: replica, log, metrics, onStop }: Ground): Promise<Breakers> {
-  const limits = { max: BREAKER_CONNECTIONS, name: 'breakwater-breaker', statementTimeoutMs: BREAKER_STATEMENT_MS };
-  const db = createDb(createPool(config.databaseUrl, limits));
-  onStop(() => db.destroy());
-  const breakers = createBreakers({
-    db,
-    listenUrl: config.databaseUrl,
-    replica,
-    settingsOf: settingsLookup(config.breakers, config.activationTimeoutMs),
-    dependencies: config.activationUrl === null ? [] : [ACTIVATION],
-    callsOut: config.parts.includes('worker'),
-    log,
-    metrics,
-  });
-  await breakers.start();
-  onStop(breakers.stop);
-  return breakers;
-}
-
-function startWorker(ground: Ground, breakers: Breakers): void {
+function startWorker(ground: Ground): void {
   const { config, db } = ground;
   const worker = createWorker({
     ...ground,
@@ -155,16 +175,16 @@ function startWorker(ground: Ground, breakers: Breakers): void {
     schedule: { baseMs: config.retryBaseMs, capMs: config.retryCapMs, maxTries: config.retryMaxTries },
     userWaitMs: config.userWaitMs,
     readAgain: (event) => readKeptWebhook(db, config.providers, event),
-    activation: activationOf(config, breakers),
+    activation: activationOf(config, ground.breakers),
     leaseMs: config.leaseMs,
   });
   worker.start();
   ground.onStop(worker.stop);
-  if (config.activationUrl !== null) ground.onStop(startSelfRedrive(ground, breakers));
+  if (tellsProduct(config)) ground.onStop(startSelfRedrive(ground));
 }
 
 /** After a closing at once, and now and then for dependencies with too little traffic to open anything. */
-function startSelfRedrive({ db, wake, log }: Ground, breakers: Breakers): () => void {
+function startSelfRedrive({ db, wake, log, breakers }: Ground): () => void {
   const redrive = () => redriveExhausted({ db, wake }, ACTIVATION);
   const onError = (err: unknown) => log.warn({ err }, 'exhausted events were not tried again');
   const endTurns = every(SELF_REDRIVE_MS, redrive, onError);
@@ -194,7 +214,7 @@ async function startTelegram(
     publicUrl: config.publicUrl,
     webhookSecret: config.telegramWebhookSecret,
     plans: config.plans,
-    tellsProduct: config.activationUrl !== null,
+    tellsProduct: tellsProduct(config),
     verifyAgain: (request) => verifyAgain({ ...config, db, writer }, request),
     onDeadUpdate: async (dead) => {
       // The card stands in the group: what exactly went wrong is in the log and on the update's row.
@@ -228,6 +248,11 @@ async function startTelegram(
     return describeState(await findChatState(db, bot.engineeringChatId, ground.clock.now()));
   });
   log.info({ chat: bot.engineeringChatId }, 'telegram is on');
+}
+
+function startApi(ground: Ground): void {
+  const { apiToken, plans } = ground.config;
+  registerApi(ground.app, { ...ground, apiToken, plans, tellsProduct: tellsProduct(ground.config) });
 }
 
 function describeState({ state, detail }: { state: string; detail: string | null }): string {

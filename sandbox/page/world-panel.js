@@ -18,6 +18,8 @@ const PRODUCT_MODES = [
   { value: 'slow', label: 'Slow', hint: 'Works, but takes its time' },
   { value: 'refuses', label: 'Refuses', hint: 'HTTP 422, which no retry cures', tone: 'bad' },
   { value: 'down', label: 'Down', hint: 'HTTP 503, which may pass', tone: 'bad' },
+  { value: 'errors', label: 'Errors', hint: 'HTTP 500, which may pass', tone: 'bad' },
+  { value: 'throttles', label: 'Throttles', hint: 'HTTP 429 and Retry-After: 10', tone: 'bad' },
   { value: 'hangs', label: 'Hangs', hint: 'Never answers', tone: 'bad' },
 ];
 
@@ -30,6 +32,8 @@ const TELEGRAM_MODES = [
 const MISBEHAVIOUR_OF_MODE = {
   refuses: { kind: 'status', status: 422 },
   down: { kind: 'status', status: 503 },
+  errors: { kind: 'status', status: 500 },
+  throttles: { kind: 'status', status: 429, retryAfterSeconds: 10 },
   hangs: { kind: 'hang' },
 };
 
@@ -48,6 +52,7 @@ const PAYMENTS = [
   { label: 'Payment works', run: () => pay({ product: 'works' }) },
   { label: 'Product refuses → ticket', tone: 'primary first', run: () => payRefused() },
   { label: 'Product down (503)', run: () => payWhileDown() },
+  { label: 'Outage: 20 customers', hint: 'Down, and 20 people pay: the breaker opens', run: () => payInOutage() },
   { label: 'Duplicate ×5', run: () => pay({ copies: 5 }) },
   { label: 'Wrong signature', run: () => pay({ signature: 'wrong' }) },
   { label: 'Late', hint: 'Made and signed ten minutes ago', run: () => pay({ lateSeconds: 600 }) },
@@ -91,6 +96,15 @@ export const payRefused = () => pay({ product: 'refuses' });
 async function payWhileDown() {
   await setProductMode('down');
   await pay({});
+}
+
+/** Enough calls at once that the breaker of the product opens; each of a customer of its own, since one is told things one at a time. */
+async function payInOutage() {
+  await setProductMode('down');
+  const users = Array.from({ length: 20 }, (_, n) => `customer-${n + 1}`);
+  await Promise.all(users.map((user) => postJson('/provider/payments', { user, amount: '9.99' })));
+  showToast('20 customers have paid while the product is down');
+  listeners.paid();
 }
 
 async function refundLast() {
@@ -142,7 +156,7 @@ function modeOf(misbehaviours) {
   if (!everyone) return 'works';
   if (everyone.kind === 'slow') return 'slow';
   if (everyone.kind === 'hang') return 'hangs';
-  return everyone.status === 422 ? 'refuses' : 'down';
+  return { 422: 'refuses', 429: 'throttles', 500: 'errors' }[everyone.status] ?? 'down';
 }
 
 async function setProductMode(mode) {

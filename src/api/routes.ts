@@ -4,6 +4,7 @@ import { parseEventId } from '../ledger/event-id.ts';
 import { errorBody } from '../platform/http-server.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { carriesToken } from './bearer.ts';
+import { listBreakerViews } from './breaker-view.ts';
 import { isDatabaseAway } from './database-away.ts';
 import { getUserView } from './entitlement-view.ts';
 import { findEventView } from './event-view.ts';
@@ -32,7 +33,8 @@ function askForToken(reply: FastifyReply): FastifyReply {
 
 type Named = { '*': string };
 
-function registerReads(reads: FastifyInstance, { db, clock, plans }: ApiDeps): void {
+function registerReads(reads: FastifyInstance, deps: ApiDeps): void {
+  const { db, clock, plans } = deps;
   // Whether somebody has what they paid for may change the moment it was read.
   reads.addHook('onSend', async (_request, reply) => void reply.header('cache-control', 'no-store'));
 
@@ -55,6 +57,8 @@ function registerReads(reads: FastifyInstance, { db, clock, plans }: ApiDeps): v
   });
 
   reads.get('/api/conservation', async () => readConservation(db));
+
+  reads.get('/api/breakers', async () => ({ breakers: await listBreakerViews(deps) }));
 }
 
 function answerNotFound(reply: FastifyReply, message: string): FastifyReply {

@@ -2,13 +2,15 @@ import type { Transaction } from 'kysely';
 import { putNotice } from '../notice/notice-store.ts';
 import type { Db } from '../platform/database.ts';
 import type { Schema, Severity } from '../platform/schema.ts';
-import { type Cause, fingerprintOf } from './fingerprint.ts';
+import { findHeir } from './breaker-ticket-query.ts';
+import { breakerCause, type Cause, fingerprintOf, isOutage } from './fingerprint.ts';
 import { graver, MANY_PEOPLE, severityOf } from './severity.ts';
 import {
   appendLog,
   attachFailures,
   countPeopleWaiting,
   insertTicket,
+  keepSample,
   type LockedTicket,
   listDoneTickets,
   lockLatestTicket,
@@ -42,10 +44,12 @@ export type Failures = {
 export type OpenedTicket = { ticketId: number; opened: boolean };
 
 /**
- * Opens the cause's ticket, or attaches to the one that is open, or opens the one again that was resolved too early; in the
+ * While a dependency's breaker is not closed, what fails by it belongs on the breaker's ticket. Otherwise opens the cause's ticket, or attaches to the one that is open, or opens the one again that was resolved too early; in the
  * transaction of what failed. Afterwards the caller writes the ticket's id on what failed and calls `raiseSeverity`.
  */
 export async function openOrAttach(trx: Trx, failures: Failures, now: Date | null = null): Promise<OpenedTicket> {
+  const heir = await lockHeir(trx, failures.cause, now);
+  if (heir) return attachToHeir(trx, heir, failures, now);
   const latest = await lockLatestTicket(trx, failures.cause, now);
   if (!latest) return openTicket(trx, failures, now);
   if (latest.state === 'merged') return openTicket(trx, failures, now);
@@ -57,12 +61,31 @@ export async function openOrAttach(trx: Trx, failures: Failures, now: Date | nul
   return { ticketId: latest.id, opened: false };
 }
 
-/** Groups are taken in the order of their fingerprints, so that two batches never wait for each other. */
+/** Groups are taken in the order of what they lock, so that two batches never wait for each other. */
 export function inLockOrder<Group>(groups: Group[], causeOf: (group: Group) => Cause): Group[] {
-  return [...groups].sort((a, b) => (fingerprintOf(causeOf(a)) < fingerprintOf(causeOf(b)) ? -1 : 1));
+  return [...groups].sort((a, b) => (lockName(causeOf(a)) < lockName(causeOf(b)) ? -1 : 1));
 }
 
-function resolvedTooEarly(ticket: LockedTicket): boolean {
+/** What may go on a breaker's ticket locks that, whether it does or not is known later. */
+function lockName(cause: Cause): string {
+  const own = fingerprintOf(cause);
+  return isOutage(cause) ? `${fingerprintOf(breakerCause(cause.dependency!))} ${own}` : own;
+}
+
+async function lockHeir(trx: Trx, cause: Cause, now: Date | null): Promise<LockedTicket | null> {
+  const heirId = isOutage(cause) ? await findHeir(trx, cause.dependency!) : null;
+  const heir = heirId === null ? null : await lockTicket(trx, heirId, now);
+  return heir && heir.state !== 'resolved' && heir.state !== 'merged' ? heir : null;
+}
+
+async function attachToHeir(trx: Trx, heir: LockedTicket, failures: Failures, now: Date | null): Promise<OpenedTicket> {
+  await attach(trx, heir, failures, now);
+  await keepSample(trx, heir.id, failures.sampleTransaction);
+  return { ticketId: heir.id, opened: false };
+}
+
+/** Whether a resolved ticket opens again when its cause comes back, instead of a new one. */
+export function resolvedTooEarly(ticket: Pick<LockedTicket, 'resolvedForMs'>): boolean {
   return ticket.resolvedForMs !== null && ticket.resolvedForMs < REOPEN_WITHIN_MS;
 }
 

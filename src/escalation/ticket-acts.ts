@@ -2,6 +2,8 @@ import type { Transaction } from 'kysely';
 import type { Actor } from '../people/person.ts';
 import type { Db } from '../platform/database.ts';
 import type { Schema } from '../platform/schema.ts';
+import { isBreakerHoldingOn } from './breaker-ticket-query.ts';
+import { mergeTicket } from './merge-ticket.ts';
 import { findTicket } from './ticket-query.ts';
 import {
   appendLog,
@@ -13,16 +15,13 @@ import {
   lockTicket,
   markAcknowledged,
   markLatestOfCause,
-  markMerged,
   markOpen,
   markPicture,
   markResolved,
   settleDeadEvents,
-  takeOverTwin,
   unsettleDeadEvents,
 } from './ticket-store.ts';
 import type { TicketView } from './ticket-view.ts';
-import { ticketName } from './ticket-view.ts';
 
 type Trx = Transaction<Schema>;
 
@@ -35,8 +34,11 @@ export type ActRequest = {
   commandId: string;
 };
 
-/** `stale`: somebody was quicker, nothing changed; `ticket` tells what is true now. */
-export type ActResult = { outcome: 'done' | 'repeated' | 'stale' | 'unknown'; ticket: TicketView | null };
+/**
+ * `stale`: somebody was quicker, nothing changed; `ticket` tells what is true now. `too_early`: what the ticket is about still goes on,
+ * so it cannot be resolved.
+ */
+export type ActResult = { outcome: 'done' | 'repeated' | 'stale' | 'too_early' | 'unknown'; ticket: TicketView | null };
 
 export function acknowledgeTicket(db: Db, request: ActRequest): Promise<ActResult> {
   return act(db, request, 'acknowledge', ['open', 'snoozed'], async (trx) => {
@@ -103,6 +105,8 @@ async function actWithin(
 ): Promise<ActResult> {
   const ticket = await lockTicket(trx, request.ticketId);
   if (!ticket) return { outcome: 'unknown', ticket: null };
+  if (action === 'resolve' && (await isBreakerHoldingOn(trx, ticket.id)))
+    return { outcome: 'too_early', ticket: await findTicket(trx, ticket.id) };
   const outcome = await changeOnce(trx, request, action, fits(ticket, request, from), change);
   return { outcome, ticket: await findTicket(trx, request.ticketId) };
 }
@@ -136,20 +140,5 @@ async function changeOnce(
 async function mergeTwin(trx: Trx, ticketId: number): Promise<void> {
   const twinId = await findOpenTwin(trx, ticketId);
   if (twinId === null) return;
-  await markMerged(trx, twinId, ticketId);
-  await takeOverTwin(trx, ticketId, twinId);
-  await appendLog(trx, {
-    ticketId: twinId,
-    kind: 'merged',
-    actor: null,
-    text: `merged into ${ticketName(ticketId)}`,
-    now: null,
-  });
-  await appendLog(trx, {
-    ticketId,
-    kind: 'merged',
-    actor: null,
-    text: `${ticketName(twinId)} merged into this`,
-    now: null,
-  });
+  await mergeTicket(trx, { from: twinId, into: ticketId }, { by: 'person' });
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { type Reader, readInOneSnapshot } from '../platform/snapshot.ts';
+import { readTicketBreakers } from './breaker-ticket-query.ts';
 import { type TicketLogLine, type TicketStage, type TicketView, ticketName } from './ticket-view.ts';
 
 const LOG_LINES = 8;
@@ -61,11 +62,12 @@ export async function listTicketEvents(
 
 async function readTickets(db: Reader, ids: number[]): Promise<TicketView[]> {
   if (ids.length === 0) return [];
-  const [rows, impacts, money, logs] = [
+  const [rows, impacts, money, logs, breakers] = [
     await db.selectFrom('ticket').selectAll().where('id', 'in', ids).execute(),
     await readImpacts(db, ids),
     await readMoneyAtRisk(db, ids),
     await readLogs(db, ids),
+    await readTicketBreakers(db, ids),
   ];
   return rows.map((row) => ({
     id: row.id,
@@ -95,6 +97,7 @@ async function readTickets(db: Reader, ids: number[]): Promise<TicketView[]> {
     wantedRevision: row.wanted_revision,
     urgentRevision: row.urgent_revision,
     refusals: impacts.get(row.id)?.refusals ?? 0,
+    breaker: breakers.get(row.id) ?? null,
     log: logs.get(row.id) ?? [],
   }));
 }

@@ -118,6 +118,14 @@ export async function markSample(trx: Trx, ticketId: number, transactionId: stri
   await trx.updateTable('ticket').set({ sample_transaction: transactionId }).where('id', '=', ticketId).execute();
 }
 
+/** One payment to look at is enough: the first stays. */
+export async function keepSample(trx: Trx, ticketId: number, transactionId: string | null): Promise<void> {
+  await sql`
+    update ticket set sample_transaction = ${transactionId} where id = ${ticketId} and sample_transaction is null`.execute(
+    trx,
+  );
+}
+
 export async function markSeverity(trx: Trx, ticketId: number, severity: Severity): Promise<void> {
   await trx
     .updateTable('ticket')
@@ -168,8 +176,8 @@ export async function markResolved(
   });
 }
 
-export async function markMerged(trx: Trx, ticketId: number, intoId: number): Promise<void> {
-  await updateState(trx, ticketId, { by: 'person' }, { state: 'merged', merged_into: intoId });
+export async function markMerged(trx: Trx, ticketId: number, intoId: number, change: StateChange): Promise<void> {
+  await updateState(trx, ticketId, change, { state: 'merged', merged_into: intoId });
 }
 
 type StateColumns = UpdateObject<Schema, 'ticket', 'ticket'>;
@@ -270,7 +278,10 @@ export async function lockOpenTickets(trx: Trx, ticketIds: number[]): Promise<nu
   return rows.map((row) => row.id);
 }
 
-/** Of these tickets, which the caller has locked, those on which nothing waits for anybody any more. A conflict is for a person to end. */
+/**
+ * Of these tickets, which the caller has locked, those on which nothing waits for anybody any more. A conflict is for a person to end,
+ * and a breaker's ticket is not done before the breaker has closed.
+ */
 export async function listDoneTickets(trx: Trx, ticketIds: number[]): Promise<number[]> {
   if (ticketIds.length === 0) return [];
   const { rows } = await sql<{ id: number }>`
@@ -279,6 +290,7 @@ export async function listDoneTickets(trx: Trx, ticketIds: number[]): Promise<nu
       and not exists (select 1 from event e where e.ticket_id = t.id
                       and (e.state in ('pending', 'retrying') or (e.state = 'dead' and e.settled_by is null)))
       and not exists (select 1 from refusal r where r.ticket_id = t.id and r.verified_at is null)
+      and not exists (select 1 from breaker b where t.stage = 'breaker' and b.name = t.dependency and b.state <> 'closed')
     order by t.id`.execute(trx);
   return rows.map((row) => row.id);
 }
@@ -300,7 +312,8 @@ export async function takeOverTwin(trx: Trx, ticketId: number, twinId: number): 
   await trx.updateTable('event').set({ ticket_id: ticketId }).where('ticket_id', '=', twinId).execute();
   await trx.updateTable('refusal').set({ ticket_id: ticketId }).where('ticket_id', '=', twinId).execute();
   await sql`
-    update ticket mine set failures = mine.failures + twin.failures, last_failure_at = greatest(mine.last_failure_at, twin.last_failure_at)
+    update ticket mine set failures = mine.failures + twin.failures, last_failure_at = greatest(mine.last_failure_at, twin.last_failure_at),
+      sample_transaction = coalesce(mine.sample_transaction, twin.sample_transaction)
     from ticket twin where mine.id = ${ticketId} and twin.id = ${twinId}`.execute(trx);
 }
 

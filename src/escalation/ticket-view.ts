@@ -1,8 +1,32 @@
-import type { Severity, TicketState } from '../platform/schema.ts';
+import type { BreakerEvidence, BreakerState, Severity, TicketState } from '../platform/schema.ts';
 
-export type TicketStage = 'delivery' | 'intake' | 'ledger' | 'telegram' | 'operations';
+export type TicketStage = 'delivery' | 'intake' | 'ledger' | 'telegram' | 'operations' | 'breaker';
 
 export type TicketLogLine = { at: Date; kind: string; actor: string | null; text: string };
+
+/** Why a breaker opened, or was opened. */
+export type BreakerOpening = {
+  reason: string | null;
+  note: string | null;
+  actor: string | null;
+  evidence: BreakerEvidence | null;
+};
+
+/** The breaker a ticket is about, as it is now. */
+export type TicketBreaker = {
+  name: string;
+  state: BreakerState;
+  /** A button carries it: with another epoch it is stale. */
+  epoch: number;
+  /** Since the first opening after it was last closed; of a closed one, since it closed. */
+  since: Date;
+  forcedUntil: Date | null;
+  nextProbeAt: Date | null;
+  opening: BreakerOpening | null;
+  /** Events that wait for the dependency, and their people up to a bound; counted every few seconds while it is not closed. */
+  waiting: number;
+  people: number;
+};
 
 /** A ticket as a person sees it: the row, and who and what is affected right now. */
 export type TicketView = {
@@ -39,6 +63,8 @@ export type TicketView = {
   urgentRevision: number;
   /** Refused webhooks attached that have not been verified since. */
   refusals: number;
+  /** Of a breaker's ticket; null of every other. */
+  breaker: TicketBreaker | null;
   /** Newest last, at most eight. */
   log: TicketLogLine[];
 };

@@ -379,6 +379,15 @@ type BreakerCommandTable = {
 
 type BreakerReplicaTable = { replica: string; seen_at: Time };
 
+type BreakerToldTable = {
+  name: string;
+  epoch: Generated<number>;
+  waiting: Generated<number>;
+  people: Generated<number>;
+  counted_at: TimeOrNull;
+  reminders: Generated<number>;
+};
+
 export type Schema = {
   event: EventTable;
   claim: ClaimTable;
@@ -415,4 +424,5 @@ export type Schema = {
   breaker_bucket: BreakerBucketTable;
   breaker_command: BreakerCommandTable;
   breaker_replica: BreakerReplicaTable;
+  breaker_told: BreakerToldTable;
 };

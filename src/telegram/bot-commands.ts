@@ -1,7 +1,8 @@
 import type { Message, Update } from '@grammyjs/types';
-import { mayAct, type Person } from '../people/person.ts';
+import { type Act, mayAct, type Person } from '../people/person.ts';
 import { auditAttempt } from './bot-audit.ts';
 import type { Answer, BotDeps, Request } from './bot-context.ts';
+import { type AskedOrder, findAskedOrder, giveAskedOrder } from './breaker-order.ts';
 import { type Command, type CommandRequest, say } from './commands/command.ts';
 import { findNearest, type ParsedCommand } from './commands/parse.ts';
 import { findCommand, listCommandNames } from './commands/registry.ts';
@@ -11,17 +12,37 @@ export type Said = { update: Update; message: Message; command: ParsedCommand | 
 
 /** What to say to a message, or null to say nothing. Who may is decided here, for every command alike. */
 export async function answerMessage(deps: BotDeps, request: Request, said: Said): Promise<Answer | null> {
-  if (!said.command) return request.scope === 'private' ? sayToPlainWords(request.person) : null;
+  if (!said.command) return answerWords(deps, request, said.message);
   const command = findCommand(said.command.name);
   if (!command) return sayUnknown(request, said.command);
-  const refusal = findRefusal(request, said.message, command);
+  const refusal = findRefusal(request, said.message, actOf(command, said.command));
   await auditCommand(deps, request, said.command, command, refusal?.because);
   return refusal ? say(refusal.text) : command.run(deps, toCommandRequest(request, said));
 }
 
+/** Words that are no command: the reason somebody was asked for, or nothing we understand. */
+async function answerWords(deps: BotDeps, request: Request, message: Message): Promise<Answer | null> {
+  const asked = await findAskedOrder(deps, message);
+  if (asked) return answerReason(deps, request, message, asked);
+  return request.scope === 'private' ? sayToPlainWords(request.person) : null;
+}
+
+async function answerReason(deps: BotDeps, request: Request, message: Message, asked: AskedOrder): Promise<Answer> {
+  const refusal = findRefusal(request, message, 'breaker');
+  const attempt = { action: `breaker:${asked.verb}`, target: asked.dependency, allowed: refusal === null };
+  await auditAttempt(deps, request, refusal ? { ...attempt, because: refusal.because } : attempt);
+  if (refusal) return say(refusal.text);
+  const { person, updateId } = request;
+  return giveAskedOrder(deps, { person: person!, updateId }, asked, message.text ?? '');
+}
+
+function actOf(command: Command, { args }: ParsedCommand): Act | null {
+  return command.actFor?.(args) ?? command.act;
+}
+
 type Refusal = { because: string; text: string };
 
-function findRefusal({ sender, person }: Request, message: Message, { act }: Command): Refusal | null {
+function findRefusal({ sender, person }: Request, message: Message, act: Act | null): Refusal | null {
   if (act === null) return null;
   if (sender.kind === 'faceless') return { because: 'faceless', text: FACELESS_TEXT };
   if (isForwarded(message)) return { because: 'forwarded', text: FORWARDED_TEXT };

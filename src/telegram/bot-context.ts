@@ -1,11 +1,13 @@
 import type { FormattedString } from '@grammyjs/parse-mode';
 import type { InlineKeyboardMarkup } from '@grammyjs/types';
+import type { Breakers } from '../breaker/breakers.ts';
 import type { Plans } from '../entitlement/plans.ts';
 import type { Actor, Person } from '../people/person.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Db } from '../platform/database.ts';
 import type { Logger } from '../platform/log.ts';
 import type { WakeTopic } from '../platform/wake.ts';
+import type { ReasonQuestion } from './buttons-question-store.ts';
 import type { Sender } from './identify.ts';
 
 export type VerifyAgainResult = {
@@ -24,6 +26,7 @@ export type BotDeps = {
   /** Tries the refused webhooks of a ticket again, after a secret was added (intake/verify-again). */
   verifyAgain: (request: { ticketId: number; actor: Actor }) => Promise<VerifyAgainResult>;
   plans: Plans;
+  breakers: Pick<Breakers, 'list' | 'command'>;
   /** A product is told of entitlements; without one the row is the activation. */
   tellsProduct: boolean;
   /** The group as configured; where it has moved since is looked up at each update. */
@@ -42,4 +45,9 @@ export type Request = {
   bot: { username: string };
 };
 
-export type Answer = { text: FormattedString; keyboard?: InlineKeyboardMarkup };
+export type Answer = {
+  text: FormattedString;
+  keyboard?: InlineKeyboardMarkup;
+  /** The message asks for the reason of this order; the answer to it gives the order. */
+  question?: ReasonQuestion;
+};

@@ -1,5 +1,5 @@
 import { FormattedString } from '@grammyjs/parse-mode';
-import type { InlineKeyboardMarkup } from '@grammyjs/types';
+import type { ForceReply, InlineKeyboardMarkup } from '@grammyjs/types';
 import { type Api, GrammyError } from 'grammy';
 import type { Logger } from '../platform/log.ts';
 import type { Answer } from './bot-context.ts';
@@ -7,47 +7,51 @@ import { splitText } from './bot-split.ts';
 import { classifyTelegramRefusal } from './telegram-errors.ts';
 
 export type Destination = { chatId: number; replyTo?: number; threadId?: number };
-export type Reply = { outcome: 'sent' } | { outcome: 'unreachable'; because: string };
+export type Reply = { outcome: 'sent'; messageId: number } | { outcome: 'unreachable'; because: string };
 
 /** Shorter than an update's deadline: a server that hangs is Telegram being away, not a handler that hangs. */
 const CALL_TIMEOUT_MS = 4_000;
 
 /**
- * Says it, in as many messages as it needs; the buttons are below the last. `unreachable` is a person or a chat that cannot be
+ * Says it, in as many messages as it needs; the buttons are below the last, whose id is answered. `unreachable` is a person or a chat that cannot be
  * written to, which no second try would change. Everything else that fails is thrown, and the inbox tries again.
  */
 export async function sendAnswer(api: Api, log: Logger, to: Destination, answer: Answer): Promise<Reply> {
   const parts = splitText(answer.text);
+  let messageId = 0;
   for (const [i, part] of parts.entries()) {
-    const keyboard = i === parts.length - 1 ? answer.keyboard : undefined;
-    const because = await trySend(api, to, part, keyboard);
-    if (because === null) continue;
-    log.warn({ because }, 'an answer could not be given');
-    return { outcome: 'unreachable', because };
+    const reply = await trySend(api, to, part, i === parts.length - 1 ? markupOf(answer) : undefined);
+    if (reply.outcome === 'unreachable') {
+      log.warn({ because: reply.because }, 'an answer could not be given');
+      return reply;
+    }
+    messageId = reply.messageId;
   }
-  return { outcome: 'sent' };
+  return { outcome: 'sent', messageId };
 }
 
-/** Null when it was sent. A topic that is gone, and entities that are not understood, are left out. */
-async function trySend(
-  api: Api,
-  to: Destination,
-  text: FormattedString,
-  keyboard: InlineKeyboardMarkup | undefined,
-): Promise<string | null> {
+type Markup = InlineKeyboardMarkup | ForceReply;
+
+/** A question opens the answer at once, for the person it names and for nobody else. */
+function markupOf({ keyboard, question }: Answer): Markup | undefined {
+  return question ? { force_reply: true, selective: true, input_field_placeholder: 'The reason' } : keyboard;
+}
+
+/** A topic that is gone, and entities that are not understood, are left out. */
+async function trySend(api: Api, to: Destination, text: FormattedString, markup: Markup | undefined): Promise<Reply> {
   try {
-    const options = { entities: text.entities, ...placeOptions(to), ...(keyboard ? { reply_markup: keyboard } : {}) };
-    await api.sendMessage(to.chatId, text.text, options, callSignal());
-    return null;
+    const options = { entities: text.entities, ...placeOptions(to), ...(markup ? { reply_markup: markup } : {}) };
+    const sent = await api.sendMessage(to.chatId, text.text, options, callSignal());
+    return { outcome: 'sent', messageId: sent.message_id };
   } catch (error) {
     const { act, description } = readRefusal(error);
     if (act === 'recreate_thread' && to.threadId !== undefined) {
-      return trySend(api, withoutThread(to), text, keyboard);
+      return trySend(api, withoutThread(to), text, markup);
     }
     if (act === 'plain_text' && text.entities.length > 0) {
-      return trySend(api, to, new FormattedString(text.text), keyboard);
+      return trySend(api, to, new FormattedString(text.text), markup);
     }
-    if (UNREACHABLE.has(act)) return description;
+    if (UNREACHABLE.has(act)) return { outcome: 'unreachable', because: description };
     throw error;
   }
 }

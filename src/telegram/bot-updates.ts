@@ -3,9 +3,10 @@ import type { Api } from 'grammy';
 import type { UserFromGetMe } from 'grammy/types';
 import { findPerson, markPrivateChat, rememberName } from '../people/person-store.ts';
 import { answerMessage } from './bot-commands.ts';
-import type { BotDeps, Request } from './bot-context.ts';
+import type { Answer, BotDeps, Request } from './bot-context.ts';
 import { type Destination, sendAnswer } from './bot-reply.ts';
 import { handlePress } from './buttons.ts';
+import { keepReasonQuestion } from './buttons-question-store.ts';
 import { parseCommand } from './commands/parse.ts';
 import { type Place, placeOf, type Sender, senderOf } from './identify.ts';
 import { personalMenu, syncMenu } from './menus.ts';
@@ -15,7 +16,7 @@ export type UpdateTools = { deps: BotDeps; api: Api; me: UserFromGetMe };
 
 /** A message: in the engineering chat or in private it may be answered, anywhere else it is nothing to us. */
 export async function handleMessage(tools: UpdateTools, update: Update, message: Message): Promise<void> {
-  const { deps, api, me } = tools;
+  const { deps, me } = tools;
   const moved = readMigration(message);
   if (moved) return noteMigration(deps, moved.from, moved.to);
   const { request, place } = await identify(tools, update, message.chat);
@@ -23,7 +24,13 @@ export async function handleMessage(tools: UpdateTools, update: Update, message:
   const command = parseCommand(message.text, me.username);
   if (place === 'private' && command?.name === 'start') await openPrivateChat(tools, request);
   const answer = await answerMessage(deps, request, { update, message, command });
-  if (answer) await sendAnswer(api, deps.log, answerTo(message, place), answer);
+  if (answer) await giveAnswer(tools, answerTo(message, place), answer);
+}
+
+async function giveAnswer({ deps, api }: UpdateTools, to: Destination, answer: Answer): Promise<void> {
+  const reply = await sendAnswer(api, deps.log, to, answer);
+  if (!answer.question || reply.outcome !== 'sent') return;
+  await keepReasonQuestion(deps.db, { chatId: to.chatId, messageId: reply.messageId }, answer.question);
 }
 
 /** A press of a button. */

@@ -20,7 +20,7 @@ import { sendAnswer } from './bot-reply.ts';
 import type { PressAnswer } from './buttons-answer.ts';
 import type { TicketAction } from './buttons-data.ts';
 import { pressRetry } from './buttons-retry.ts';
-import { doneWords, truthWords, verifiedWords } from './buttons-text.ts';
+import { doneWords, tooEarlyWords, truthWords, verifiedWords } from './buttons-text.ts';
 import { adoptMessage } from './card-store.ts';
 import { causeWords } from './card-text.ts';
 import { paymentText } from './commands/tx.ts';
@@ -77,6 +77,7 @@ async function changeState(
   const { outcome, ticket } = await runStateAct(deps, press);
   deps.wake('card');
   if (outcome === 'unknown' || ticket === null) return answer.say(`🔎 There is no ticket T-${press.ticketId}.`, true);
+  if (outcome === 'too_early') return answer.say(tooEarlyWords(ticket), true);
   if (outcome === 'stale') return answer.say(truthWords(ticket, deps.clock.now()), true);
   return answer.say(doneWords(press.action, ticket));
 }

@@ -1,3 +1,5 @@
+import { findOrder, type Order } from './breaker-words.ts';
+
 /** What a button carries: at most 64 bytes, and nothing that could not be looked up again. */
 const DATA_BYTES_MAX = 64;
 
@@ -6,17 +8,30 @@ export type TicketAction = (typeof TICKET_ACTIONS)[number];
 
 export type ButtonData =
   | { kind: 'ticket'; ticketId: number; action: TicketAction; revision: number }
-  | { kind: 'payment'; provider: string; transactionId: string };
+  | { kind: 'payment'; provider: string; transactionId: string }
+  | ({ kind: 'breaker' } & BreakerButton);
 
-/** `t:<ticket>:<action>:<revision>` or `p:retry:<provider>:<transaction>`; null for a button of another version. */
-export function parseButton(data: string | undefined): ButtonData | null {
-  return parseTicketButton(data ?? '') ?? parsePaymentButton(data ?? '');
+/** An order to the breaker of a ticket, and the epoch of the breaker that the button was drawn with. */
+export type BreakerButton = { ticketId: number; order: Order; epoch: number };
+
+/**
+ * `t:<ticket>:<action>:<revision>`, `b:<ticket>:<order>:<epoch>` or `p:retry:<provider>:<transaction>`; null for a button of another
+ * version.
+ */
+export function parseButton(data = ''): ButtonData | null {
+  return parseTicketButton(data) ?? parseBreakerButton(data) ?? parsePaymentButton(data);
 }
 
 function parseTicketButton(data: string): ButtonData | null {
   const [, ticketId, action, revision] = /^t:([1-9]\d{0,14}):([a-z]+):(\d{1,15})$/.exec(data) ?? [];
   const known = TICKET_ACTIONS.find((name) => name === action);
   return known ? { kind: 'ticket', ticketId: Number(ticketId), action: known, revision: Number(revision) } : null;
+}
+
+function parseBreakerButton(data: string): ButtonData | null {
+  const [, ticketId, word = '', epoch] = /^b:([1-9]\d{0,14}):([a-z]+):(\d{1,15})$/.exec(data) ?? [];
+  const order = findOrder(word);
+  return order ? { kind: 'breaker', ticketId: Number(ticketId), order, epoch: Number(epoch) } : null;
 }
 
 function parsePaymentButton(data: string): ButtonData | null {
@@ -26,6 +41,10 @@ function parsePaymentButton(data: string): ButtonData | null {
 
 export function formatTicketButton(button: { ticketId: number; action: TicketAction; revision: number }): string {
   return `t:${button.ticketId}:${button.action}:${button.revision}`;
+}
+
+export function formatBreakerButton({ ticketId, order, epoch }: BreakerButton): string {
+  return `b:${ticketId}:${order}:${epoch}`;
 }
 
 /** Null when the ids are too long for a button; the command still works then. */
@@ -40,6 +59,17 @@ const LINK_LENGTH_MAX = 64;
 export function formatRetryLink(username: string, transactionId: string): string | null {
   const payload = `r_${Buffer.from(transactionId).toString('base64url')}`;
   return payload.length <= LINK_LENGTH_MAX ? `https://t.me/${username}?start=${payload}` : null;
+}
+
+const BREAKER_PAYLOAD = 'breaker';
+
+/** Into the private chat, where breakers are ordered. */
+export function formatBreakerLink(username: string): string {
+  return `https://t.me/${username}?start=${BREAKER_PAYLOAD}`;
+}
+
+export function isBreakerPayload(payload: string): boolean {
+  return payload === BREAKER_PAYLOAD;
 }
 
 /** The transaction a link names; null for any other payload. */

@@ -49,7 +49,7 @@ async function ask(
   answer: PressAnswer,
 ): Promise<void> {
   const { id: ticketId, stateRevision: revision, deadEvents: count } = ticket;
-  const question = { ticketId, revision, count, chatId: press.chatId };
+  const question = { ticketId, chatId: press.chatId, about: `retry:${revision}:${count}` };
   if (!(await askOnce(deps.db, question)))
     return answer.say(`🔁 Press Retry ${count} in the message under the card.`, true);
   const data = formatTicketButton({ ticketId, action: 'retryall', revision });

@@ -1,6 +1,7 @@
 import type { TicketView } from '../escalation/ticket-view.ts';
 import type { VerifyAgainResult } from './bot-context.ts';
-import { clockTime, oneLine } from './card-text.ts';
+import { stateWords } from './breaker-words.ts';
+import { clockTime, oneLine } from './line-words.ts';
 
 /** What is true of a ticket now, told to somebody whose button is older than that. */
 export function truthWords(ticket: TicketView, now: Date): string {
@@ -18,6 +19,12 @@ export function truthWords(ticket: TicketView, now: Date): string {
     case 'merged':
       return `${ticket.name} went on under another ticket. Its card says which.`;
   }
+}
+
+/** Why a ticket cannot be resolved yet. */
+export function tooEarlyWords({ name, dependency, breaker }: TicketView): string {
+  const state = breaker ? stateWords(breaker.state) : 'not closed';
+  return `The breaker of ${dependency} is ${state}: ${name} stays open until it has closed. Nothing was done.`;
 }
 
 function owner(ticket: TicketView): string {

@@ -5,6 +5,7 @@ import { auditAttempt } from './bot-audit.ts';
 import type { BotDeps, Request } from './bot-context.ts';
 import { pressTicketButton } from './buttons-acts.ts';
 import { createPressAnswer, type PressAnswer } from './buttons-answer.ts';
+import { pressBreaker } from './buttons-breaker.ts';
 import { type ButtonData, parseButton, type TicketAction } from './buttons-data.ts';
 import { retryPayment } from './commands/retry.ts';
 import { FACELESS_TEXT, refusalText } from './help-text.ts';
@@ -56,6 +57,8 @@ async function act(deps: BotDeps, api: Api, press: Press, button: ButtonData, an
   if (button.kind === 'payment') return answer.say(await retryPayment(deps, press.request, button, commandId));
   const { chat, message_id: messageId } = press.query.message!;
   const person = press.request.person!;
+  if (button.kind === 'breaker')
+    return pressBreaker(deps, api, { ...button, person, chatId: chat.id, messageId }, answer);
   await pressTicketButton(
     deps,
     api,
@@ -65,11 +68,13 @@ async function act(deps: BotDeps, api: Api, press: Press, button: ButtonData, an
 }
 
 function actOf(button: ButtonData): Act {
+  if (button.kind === 'breaker') return 'breaker';
   return button.kind === 'payment' ? 'retry' : ACT_OF[button.action];
 }
 
 function describeButton(button: ButtonData): { action: string; target: string } {
   if (button.kind === 'payment') return { action: 'press:retry', target: `${button.provider} ${button.transactionId}` };
+  if (button.kind === 'breaker') return { action: `press:${button.order}`, target: `breaker of T-${button.ticketId}` };
   return { action: `press:${button.action}`, target: `T-${button.ticketId}` };
 }
 

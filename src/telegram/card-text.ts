@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { FormattedString, fmt } from '@grammyjs/parse-mode';
 import type { InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity } from '@grammyjs/types';
+import { isBreakerFamily, isRejection } from '../escalation/fingerprint.ts';
 import type { TicketLogLine, TicketView } from '../escalation/ticket-view.ts';
 import { formatMoney } from '../ledger/money.ts';
 import type { Severity, TicketState } from '../platform/schema.ts';
-import { scrubText } from '../platform/scrub.ts';
+import { breakerAdvice, breakerButtons, breakerLines, breakerWords } from './breaker-card.ts';
 import { countWords, roundDownAmount } from './count-words.ts';
+import { clockTime, oneLine } from './line-words.ts';
 
 /** A message as it should be: what is sent, and compared to find out whether an edit would change anything. */
 export type Picture = { text: string; entities: MessageEntity[]; keyboard: InlineKeyboardMarkup };
@@ -19,8 +21,7 @@ export function renderCard(ticket: TicketView, now: Date): Picture {
     fmt`${FormattedString.bold(firstLine(ticket))}`,
     causeLine(ticket),
     ownerLine(ticket),
-    impactLine(ticket),
-    timesLine(ticket, now),
+    ...impactLines(ticket, now),
     sampleLine(ticket),
     resolutionLine(ticket, now),
     adviceLine(ticket),
@@ -35,32 +36,11 @@ export function hashPicture(picture: Picture): string {
   return createHash('sha256').update(JSON.stringify(picture)).digest('base64url').slice(0, 22);
 }
 
-/** What failed and how, without anything that belongs to a customer: `stripe → activation: HTTP 503`. */
+/** What failed and how, without anything that belongs to a customer: `stripe → activation: HTTP 503`, or `breaker activation`. */
 export function causeWords(ticket: Pick<TicketView, 'source' | 'dependency' | 'errorFamily'>): string {
+  if (isBreakerFamily(ticket.errorFamily)) return `breaker ${oneLine(ticket.dependency ?? '', 120)}`;
   const way = ticket.dependency === null ? ticket.source : `${ticket.source} → ${ticket.dependency}`;
   return `${oneLine(way, 120)}: ${oneLine(ticket.errorFamily, 80)}`;
-}
-
-/** One line of visible characters, cut to `lengthMax` code points; what looks like a secret or an address is masked. */
-export function oneLine(text: string, lengthMax: number): string {
-  const visible = scrubText(text.toWellFormed())
-    .replace(/\s+/g, ' ')
-    .replace(/[\p{Cc}\p{Cf}\p{Co}]/gu, '')
-    .trim();
-  const characters = Array.from(visible);
-  return characters.length <= lengthMax ? visible : `${characters.slice(0, lengthMax - 1).join('')}…`;
-}
-
-/** `12:04`, or `21 Nov 12:04` when it was not today (UTC). */
-export function clockTime(at: Date, now: Date): string {
-  const time = at.toISOString().slice(11, 16);
-  return isSameDay(at, now) ? time : `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${time}`;
-}
-
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-
-function isSameDay(a: Date, b: Date): boolean {
-  return a.toISOString().slice(0, 10) === b.toISOString().slice(0, 10);
 }
 
 const STATE_WORDS: Record<TicketState, string> = {
@@ -79,21 +59,35 @@ function firstLine(ticket: TicketView): string {
 }
 
 function causeLine(ticket: TicketView): FormattedString {
-  return fmt`${causeWords(ticket)}`;
+  return fmt`${ticket.breaker ? breakerWords(ticket.breaker) : causeWords(ticket)}`;
 }
 
 function ownerLine(ticket: TicketView): FormattedString | null {
   return ticket.ownerName === null ? null : fmt`owner ${oneLine(ticket.ownerName, 64)}`;
 }
 
-function impactLine(ticket: TicketView): FormattedString {
+function impactLines(ticket: TicketView, now: Date): FormattedString[] {
   const colour = isDone(ticket) ? '✅' : COLOURS[ticket.severity];
-  const parts = [`${countWords(ticket.failures)} ${failureWord(ticket)}`, peopleWords(ticket), moneyWords(ticket)];
-  return fmt`${colour} ${parts.filter((part) => part !== null).join(' · ')}`;
+  if (!ticket.breaker) {
+    const parts = [failuresWords(ticket), peopleWords(ticket), moneyWords(ticket)];
+    return [fmt`${colour} ${join(parts)}`, timesLine(ticket, now)];
+  }
+  const [first = '', ...lines] = breakerLines(ticket.breaker, now);
+  const failed = ticket.failures === 0 ? [] : [join([failuresWords(ticket), moneyWords(ticket)])];
+  return [fmt`${colour} ${first}`, ...[...lines, ...failed].map((line) => fmt`${line}`)];
+}
+
+function join(parts: (string | null)[]): string {
+  return parts.filter((part) => part !== null).join(' · ');
+}
+
+function failuresWords(ticket: TicketView): string {
+  return `${countWords(ticket.failures)} ${failureWord(ticket)}`;
 }
 
 function failureWord(ticket: TicketView): string {
   if (isRefusal(ticket)) return 'refusals';
+  if (ticket.breaker) return 'payments failed by it';
   if (ticket.stage === 'telegram') return 'updates';
   return ticket.stage === 'operations' ? 'findings' : 'payments';
 }
@@ -151,6 +145,7 @@ function adviceLine(ticket: TicketView): FormattedString | null {
 }
 
 function adviceFor(ticket: TicketView): string {
+  if (ticket.breaker) return breakerAdvice(ticket.breaker, ticket.deadEvents);
   const source = oneLine(ticket.source, 60);
   const callee = oneLine(ticket.dependency ?? ticket.source, 60);
   if (isRefusal(ticket)) return `check the signing secret of ${source}; once it is right, press Verify again`;
@@ -161,11 +156,6 @@ function adviceFor(ticket: TicketView): string {
   if (ticket.deadEvents === 0) return 'being retried';
   if (isRejection(ticket.errorFamily)) return `${callee} refuses them: Inspect shows why; Retry once that is mended`;
   return `once ${callee} answers again, press Retry`;
-}
-
-/** A 4xx but for those that pass by themselves (BREAKER.md §6). */
-function isRejection(errorFamily: string): boolean {
-  return /^HTTP 4\d\d$/.test(errorFamily) && !/^HTTP (?:408|409|425|429)$/.test(errorFamily);
 }
 
 const STORY_LINES = 3;
@@ -188,8 +178,19 @@ function renderKeyboard(ticket: TicketView): InlineKeyboardMarkup {
   const inspect = button('🔍 Inspect', 'inspect');
   if (ticket.state === 'merged') return { inline_keyboard: [[inspect]] };
   if (ticket.state === 'resolved') return { inline_keyboard: [[button('↩️ Reopen', 'reopen'), inspect]] };
-  const first = ticket.state === 'acknowledged' ? button('✅ Resolve', 'resolve') : button('👀 Acknowledge', 'ack');
-  return { inline_keyboard: [[first, inspect], mendButtons(ticket, button)].filter((row) => row.length > 0) };
+  const first = [...stateButtons(ticket, button), inspect];
+  const orders = ticket.breaker ? breakerButtons(ticket.id, ticket.breaker) : [];
+  return { inline_keyboard: [first, mendButtons(ticket, button), ...orders].filter((row) => row.length > 0) };
+}
+
+/** What a breaker that is not closed stands for goes on, whoever has seen it: there is nothing to resolve yet. */
+function stateButtons(
+  ticket: TicketView,
+  button: (text: string, action: string) => InlineKeyboardButton,
+): InlineKeyboardButton[] {
+  if (ticket.state !== 'acknowledged') return [button('👀 Acknowledge', 'ack')];
+  const goesOn = ticket.breaker !== null && ticket.breaker.state !== 'closed';
+  return goesOn ? [] : [button('✅ Resolve', 'resolve')];
 }
 
 function mendButtons(

@@ -4,7 +4,7 @@ import { explainRefusal } from '../intake/diagnosis.ts';
 import type { RefusalEvidence } from '../intake/refusal-store.ts';
 import type { RefusalCause } from '../intake/signature/verdict.ts';
 import type { Scope } from './bot-context.ts';
-import { clockTime } from './card-text.ts';
+import { clockTime } from './line-words.ts';
 
 /** What is known of webhooks that could not be trusted: the cause in words, then the latest of them, for whoever mends the other end. */
 export function refusalText(refusals: RefusalEvidence[], scope: Scope, now: Date): FormattedString {

@@ -14,7 +14,7 @@ export function helpText(person: Person, scope: Scope, commands: HelpLine[]): Fo
   const place = scope === 'group' ? 'Here you can read and take notes:' : 'This is what you can do here:';
   const end =
     scope === 'group'
-      ? 'Retrying a payment by its id works in our private chat.'
+      ? 'Retrying a payment by its id, and orders to a breaker, work in our private chat.'
       : 'Cards and their buttons are in the engineering chat.';
   return FormattedString.join([fmt`ℹ️ ${FormattedString.bold(place)}`, ...lines, fmt`${end}`], '\n');
 }

@@ -1,6 +1,7 @@
 import type { MessageEntity } from '@grammyjs/types';
 import type { RedriveReport } from '../delivery/redrive.ts';
-import { oneLine, type Picture } from './card-text.ts';
+import type { Picture } from './card-text.ts';
+import { oneLine } from './line-words.ts';
 
 /** What the text tells of a redrive. */
 export type RedriveOutcome = Omit<RedriveReport, 'redriveId' | 'ticketId' | 'requestedAt'>;

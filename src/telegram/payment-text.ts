@@ -6,7 +6,7 @@ import type { PaymentView } from '../api/payment-view.ts';
 import { formatMoney } from '../ledger/money.ts';
 import type { AttemptOutcome, DeadReason } from '../platform/schema.ts';
 import { maskUserId, scrubText } from '../platform/scrub.ts';
-import { clockTime, oneLine } from './card-text.ts';
+import { clockTime, oneLine } from './line-words.ts';
 
 export type PaymentAudience = {
   now: Date;

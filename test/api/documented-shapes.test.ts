@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, expect, test } from 'vitest';
+import { ensureBreaker, evaluate, recordResults } from '../../src/breaker/breaker-store.ts';
+import { completeSettings, DEFAULT_BREAKER } from '../../src/breaker/settings.ts';
 import { createTestDatabase } from '../database.ts';
 import { RECEIVED_AT, seedAttempt, seedEntitlement, seedEvent, seedFact, seedPayment, seedTicket } from './seed.ts';
 import { API_TOKEN, startApi } from './server.ts';
@@ -15,6 +17,9 @@ beforeAll(async () => {
   await seedPayment(db);
   await seedFact(db, { event_id: id });
   await seedEntitlement(db);
+  await ensureBreaker(db, 'activation', completeSettings(DEFAULT_BREAKER, 10_000));
+  await recordResults(db, 'r1', [{ name: 'activation', epoch: 1, ok: 0, failed: 10, ageMs: 0 }]);
+  await evaluate(db, 'activation', 'r1');
 });
 
 const headers = { authorization: `Bearer ${API_TOKEN}` };
@@ -28,12 +33,13 @@ function shapeOf(value: unknown): unknown {
 }
 
 test('the documented answers have the shapes of the real ones', async () => {
-  const [payment, ticket, user, conservation, flag] = examples;
-  expect(examples).toHaveLength(5);
+  const [payment, ticket, user, conservation, breakers, flag] = examples;
+  expect(examples).toHaveLength(6);
   const real = await get('/api/payments/acme/tx456');
   expect(shapeOf({ ...real, entitlements: [], ticket: null })).toEqual(shapeOf(payment));
   expect(shapeOf(real.ticket)).toEqual(shapeOf(ticket));
   expect(shapeOf(await get('/api/conservation'))).toEqual(shapeOf(conservation));
+  expect(shapeOf(await get('/api/breakers'))).toEqual(shapeOf(breakers));
   const body = JSON.stringify({ context: { targetingKey: 'user123' } });
   const answer = await fetch(`${url}/ofrep/v1/evaluate/flags/premium`, { method: 'POST', headers, body });
   expect(shapeOf(await answer.json())).toEqual(shapeOf(flag));

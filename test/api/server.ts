@@ -8,7 +8,9 @@ import { createLog } from '../../src/platform/log.ts';
 export const API_TOKEN = 'token-of-the-test';
 
 /** The API on the server it runs on, as a stranger reaches it; `logged` is what was written about it so far. */
-export async function startApi(deps: Omit<ApiDeps, 'apiToken'>): Promise<{ url: string; logged: () => string }> {
+export async function startApi(
+  deps: Omit<ApiDeps, 'apiToken' | 'tellsProduct'> & { tellsProduct?: boolean },
+): Promise<{ url: string; logged: () => string }> {
   let logged = '';
   const destination = new Writable({
     write(chunk, _encoding, done) {
@@ -17,7 +19,7 @@ export async function startApi(deps: Omit<ApiDeps, 'apiToken'>): Promise<{ url: 
     },
   });
   const app = createHttpServer({ trustProxy: false, log: createLog({ level: 'info', destination }) });
-  registerApi(app, { ...deps, apiToken: API_TOKEN });
+  registerApi(app, { tellsProduct: true, ...deps, apiToken: API_TOKEN });
   afterAll(() => app.close());
   return { url: await app.listen({ host: '127.0.0.1', port: 0 }), logged: () => logged };
 }

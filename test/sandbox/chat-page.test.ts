@@ -171,9 +171,22 @@ describe('a person on the chat page', { timeout: 30_000 }, () => {
     await page.locator('#deliveries').getByText('HTTP 200').waitFor();
   });
 
+  test('makes an outage: the product is down, and twenty customers pay', async () => {
+    const before = sink.received.length;
+    await page.getByRole('button', { name: 'Outage: 20 customers' }).click();
+    await expect.poll(() => sink.received.length - before).toBe(20);
+    expect(sandbox.product.misbehaviours[0]?.misbehaviour).toMatchObject({ status: 503 });
+    await page.locator('#product-modes').getByRole('radio', { name: 'Works' }).click();
+    await expect.poll(() => sandbox.product.misbehaviours).toEqual([]);
+  });
+
   test('switches the product and Telegram off and on', async () => {
     await page.locator('#product-modes').getByRole('radio', { name: 'Down' }).click();
     await expect.poll(() => sandbox.product.misbehaviours[0]?.misbehaviour).toMatchObject({ status: 503 });
+    await page.locator('#product-modes').getByRole('radio', { name: 'Throttles' }).click();
+    await expect
+      .poll(() => sandbox.product.misbehaviours.map(({ misbehaviour }) => misbehaviour))
+      .toEqual([{ kind: 'status', status: 429, retryAfterSeconds: 10 }]);
     await page.locator('#product-modes').getByRole('radio', { name: 'Works' }).click();
     await expect.poll(() => sandbox.product.misbehaviours).toEqual([]);
     await page.locator('#telegram-modes').getByRole('radio', { name: 'Down' }).click();

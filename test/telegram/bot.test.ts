@@ -32,6 +32,7 @@ async function telegramIn(more: Partial<TelegramInDeps> = {}): Promise<TelegramI
     replicaId: randomUUID(),
     engineeringChatId: GROUP,
     plans: {},
+    breakers: { list: async () => [], command: async () => Promise.reject(new Error('nobody orders')) },
     tellsProduct: false,
     verifyAgain: async () => ({ tried: 0, accepted: 0, stillRefused: 0, causes: {} }),
     onDeadUpdate: async () => {},

@@ -8,6 +8,8 @@ import { type Sandbox, startSandbox } from '../../sandbox/main.ts';
 import type { ChatMessage } from '../../sandbox/telegram/chat-message.ts';
 import type { Press } from '../../sandbox/telegram/control.ts';
 import { ANN, BEN, CARA, ENGINEERING_CHAT_ID } from '../../sandbox/telegram/world.ts';
+import { listBreakers } from '../../src/breaker/breaker-query.ts';
+import { commandBreaker } from '../../src/breaker/command.ts';
 import { openOrAttach } from '../../src/escalation/open-ticket.ts';
 import { findTicket } from '../../src/escalation/ticket-query.ts';
 import { seedPeople } from '../../src/people/person-store.ts';
@@ -62,6 +64,7 @@ export async function createChatRoom(more: Partial<TelegramInDeps> = {}) {
     replicaId: randomUUID(),
     engineeringChatId: ENGINEERING_CHAT_ID,
     plans: {},
+    breakers: { list: () => listBreakers(db), command: (command) => commandBreaker(db, command) },
     tellsProduct: false,
     verifyAgain: async () => {
       await setTimeout(knobs.slowVerifyMs);

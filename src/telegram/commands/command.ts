@@ -17,6 +17,8 @@ export type Command = {
   example: string;
   /** What it asks for; null is open to everybody. */
   act: Act | null;
+  /** What it asks for with these arguments, where that differs. */
+  actFor?: (args: string) => Act;
   /** In whose menus it stands; what a person may do is decided when it is asked. */
   menus: Scope[];
   run: (deps: BotDeps, request: CommandRequest) => Promise<Answer>;

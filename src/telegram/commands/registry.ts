@@ -1,4 +1,5 @@
 import type { Scope } from '../bot-context.ts';
+import { breaker } from './breaker.ts';
 import type { Command } from './command.ts';
 import { createHelp } from './help.ts';
 import { note } from './note.ts';
@@ -8,7 +9,7 @@ import { ticket } from './ticket.ts';
 import { tickets } from './tickets.ts';
 import { tx } from './tx.ts';
 
-const COMMANDS: Command[] = [tickets, ticket, tx, retry, note, createHelp(menuOf), start];
+const COMMANDS: Command[] = [tickets, ticket, tx, retry, breaker, note, createHelp(menuOf), start];
 
 export function findCommand(name: string): Command | null {
   return COMMANDS.find((command) => command.name === name) ?? null;

@@ -1,9 +1,10 @@
 import { fmt } from '@grammyjs/parse-mode';
 import { mayAct } from '../../people/person.ts';
 import type { Answer, BotDeps } from '../bot-context.ts';
-import { parseRetryPayload } from '../buttons-data.ts';
+import { isBreakerPayload, parseRetryPayload } from '../buttons-data.ts';
 import { customerWelcomeText, welcomeText } from '../help-text.ts';
 import { idWords } from '../payment-text.ts';
+import { showBreakers } from './breaker.ts';
 import { type Command, type CommandRequest, say } from './command.ts';
 import { findPayment } from './find-payment.ts';
 import { sayNotOne, showPayment } from './tx.ts';
@@ -18,6 +19,7 @@ export const start: Command = {
     const { person } = request;
     if (!person || !mayAct(person, 'read')) return { text: customerWelcomeText(request.sender) };
     if (request.scope === 'group') return say('👋 I am here. /help shows what I can do in this chat.');
+    if (isBreakerPayload(request.args)) return showBreakers(deps, request);
     const transactionId = parseRetryPayload(request.args);
     return transactionId === null ? { text: welcomeText(person) } : askAboutRetry(deps, request, transactionId);
   },

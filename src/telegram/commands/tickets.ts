@@ -1,8 +1,9 @@
 import { FormattedString, fmt } from '@grammyjs/parse-mode';
 import { listOpenTickets } from '../../escalation/ticket-query.ts';
 import type { TicketView } from '../../escalation/ticket-view.ts';
-import { causeWords, oneLine } from '../card-text.ts';
+import { causeWords } from '../card-text.ts';
 import { countWords } from '../count-words.ts';
+import { oneLine } from '../line-words.ts';
 import { type Command, say } from './command.ts';
 
 const SHOWN = 15;
