@@ -195,6 +195,12 @@ function defineBacklog(registry: Registry) {
       help: 'How long the oldest event whose time has come has waited for a worker',
       registers,
     }),
+    parked: new Gauge({
+      name: 'breakwater_breaker_parked',
+      help: 'Events that wait because the circuit breaker of their dependency lets nothing through',
+      labelNames: ['dependency'],
+      registers,
+    }),
     ticketsOpened: new Counter({
       name: 'breakwater_tickets_opened_total',
       help: 'Tickets ever opened, read from the database: the same from every replica',
@@ -217,11 +223,12 @@ function defineBacklog(registry: Registry) {
 
 async function showBacklog(gauges: ReturnType<typeof defineBacklog>, read?: () => Promise<Backlog>): Promise<void> {
   for (const gauge of [gauges.queueDepth, gauges.oldestDue, gauges.ticketsOpened]) gauge.remove();
-  for (const gauge of [gauges.ticketsOpen, gauges.unexplained]) gauge.reset();
+  for (const gauge of [gauges.ticketsOpen, gauges.unexplained, gauges.parked]) gauge.reset();
   const backlog = await readInTime(read);
   if (!backlog) return;
   gauges.queueDepth.set(backlog.waiting);
   gauges.oldestDue.set(backlog.oldestDueSeconds);
+  for (const [dependency, parked] of Object.entries(backlog.parked)) gauges.parked.set({ dependency }, parked);
   for (const [severity, tickets] of Object.entries(backlog.openTickets)) gauges.ticketsOpen.set({ severity }, tickets);
   gauges.ticketsOpened.inc(backlog.openedTickets);
   gauges.unexplained.set({ of: 'received' }, backlog.unexplainedReceived);
