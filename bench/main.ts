@@ -11,8 +11,10 @@ import { startLoad } from './load/load.ts';
 import { PROVIDER } from './load/signed-webhooks.ts';
 import { describeMachine } from './machine.ts';
 import { measureMemory } from './memory.ts';
+import { measureOutage } from './outage.ts';
 import { openPlace } from './place.ts';
 import { measureStorm } from './storm.ts';
+import { measureTrip } from './trip.ts';
 
 /** In the order of the table. `node bench/main.ts` runs all, `node bench/main.ts intake` one; with `--quick` to see that it works. */
 const MEASUREMENTS: Record<string, Measurement> = {
@@ -23,6 +25,8 @@ const MEASUREMENTS: Record<string, Measurement> = {
   storm: measureStorm,
   memory: measureMemory,
   growth: measureGrowth,
+  trip: measureTrip,
+  outage: measureOutage,
 };
 
 const RESULTS = 'bench/results/latest.json';
