@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import type { Bench, Measured, Measurement } from './bench.ts';
+import { measureBreaker } from './breaker.ts';
 import { measureCards } from './cards.ts';
 import { measureDrain } from './drain.ts';
 import { type Finding, isMet, renderTable } from './finding.ts';
@@ -25,6 +26,7 @@ const MEASUREMENTS: Record<string, Measurement> = {
   storm: measureStorm,
   memory: measureMemory,
   growth: measureGrowth,
+  breaker: measureBreaker,
   trip: measureTrip,
   outage: measureOutage,
 };
