@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Bench, Measured } from './bench.ts';
+import { startCpuCount } from './cpu.ts';
 import type { Finding } from './finding.ts';
 import { assertLedger } from './ledger-check.ts';
 import { fillLedger } from './ledger-fill.ts';
@@ -16,7 +17,7 @@ const OUTAGE_SECONDS = 600;
 /** 500 calls a second at 200 ms: fewer than the service could have under way, so what does not overrun it is the limit and nothing else. */
 const CAPACITY = { places: 100, latencyMs: 200, queue: 50 };
 const PRODUCT_PER_SECOND = (CAPACITY.places * 1000) / CAPACITY.latencyMs;
-const CONCURRENCY = 200;
+const CONCURRENCY = 400;
 /** So that several probes fail while it is away. */
 const OPEN_MS = 5_000;
 const FAILED_PROBES_MIN = 3;
@@ -100,13 +101,16 @@ async function goAway(bench: Bench, { world, ledger, product, waiting }: Stage &
 async function comeBack(bench: Bench, { world, ledger }: Omit<Stage, 'product'>) {
   world.sandbox.product.work();
   const closedAt = await ledger.untilTransition('closed', 1);
+  const cpu = startCpuCount(bench, world.service);
   const backlog = await ledger.countReceivedBefore(closedAt);
   bench.say(`outage: closed, with ${backlog.toLocaleString('en-US')} waiting`);
   const drainedAt = await ledger.untilDrained(closedAt, (left) =>
     bench.say(`outage: ${left.toLocaleString('en-US')} left`),
   );
   const seconds = (drainedAt.getTime() - closedAt.getTime()) / 1000;
-  return { closedAt, drainedAt, backlog, seconds, possibleSeconds: backlog / (PRODUCT_PER_SECOND - NEW_PER_SECOND) };
+  const cpuMicros = cpu.perItem(backlog + seconds * NEW_PER_SECOND);
+  const possibleSeconds = backlog / (PRODUCT_PER_SECOND - NEW_PER_SECOND);
+  return { closedAt, drainedAt, backlog, seconds, possibleSeconds, cpuMicros };
 }
 
 type Back = Awaited<ReturnType<typeof comeBack>>;
