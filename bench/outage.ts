@@ -15,7 +15,7 @@ const WAITING = 100_000;
 const NEW_PER_SECOND = 167;
 const OUTAGE_SECONDS = 600;
 /** 500 calls a second at 200 ms: fewer than the service could have under way, so what does not overrun it is the limit and nothing else. */
-const CAPACITY = { places: 100, latencyMs: 200, queue: 50 };
+const CAPACITY = { places: 100, latencyMs: 200, queue: 100 };
 const PRODUCT_PER_SECOND = (CAPACITY.places * 1000) / CAPACITY.latencyMs;
 const CONCURRENCY = 400;
 /** So that several probes fail while it is away. */
