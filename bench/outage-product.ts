@@ -7,7 +7,7 @@ export type ProductCalls = {
   end: () => void;
 };
 
-export type CallSummary = {
+type CallSummary = {
   /** In the first round trip after the close. */
   firstUnderWay: number;
   mostUnderWay: number;
