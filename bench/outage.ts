@@ -105,7 +105,7 @@ async function comeBack(bench: Bench, { world, ledger }: Omit<Stage, 'product'>)
   const backlog = await ledger.countReceivedBefore(closedAt);
   bench.say(`outage: closed, with ${backlog.toLocaleString('en-US')} waiting`);
   const drainedAt = await ledger.untilDrained(closedAt, (left) =>
-    bench.say(`outage: ${left.toLocaleString('en-US')} left`),
+    bench.say(`outage: ${left.toLocaleString('en-US')} wait`),
   );
   const seconds = (drainedAt.getTime() - closedAt.getTime()) / 1000;
   const cpuMicros = cpu.perItem(backlog + seconds * NEW_PER_SECOND);
