@@ -7,6 +7,8 @@ export type Fill = {
   state: 'pending' | 'applied';
   /** Keeps the keys of two fills apart. */
   series: string;
+  /** They came one after the other in this time, which ends now; all at once without it. */
+  overSeconds?: number;
 };
 
 /** Rows of this many events are written by one statement. */
@@ -19,23 +21,35 @@ const CHUNK = 250_000;
 export async function fillLedger(databaseUrl: string, fill: Fill): Promise<void> {
   for (let from = 0; from < fill.count; from += CHUNK) {
     const to = Math.min(fill.count, from + CHUNK) - 1;
-    await query(databaseUrl, INSERT, [from, to, fill.eventsPerUser, fill.state, fill.series]);
+    await query(databaseUrl, INSERT, [
+      from,
+      to,
+      fill.eventsPerUser,
+      fill.state,
+      fill.series,
+      secondsApart(fill),
+      fill.count,
+    ]);
   }
   await query(databaseUrl, 'vacuum analyze');
   await query(databaseUrl, 'checkpoint');
 }
 
+function secondsApart({ count, overSeconds = 0 }: Fill): number {
+  return overSeconds / count;
+}
+
 const INSERT = `
   with numbers as (
-    select n, md5($5::text || n) as id from generate_series($1::bigint, $2::bigint) n
+    select n, md5($5::text || n) as id, now() - make_interval(secs => ($7::bigint - n) * $6::float8) as at from generate_series($1::bigint, $2::bigint) n
   ), stored as (
     insert into event (provider, dedup_key, body_hash, kind, provider_type, transaction_id, user_id, amount_minor, currency,
       payer_country, occurred_at, facts, received_at, due_at, state, attempts, finished_at)
     select 'bench', 'evt_' || id, sha256(id::bytea), 'payment_succeeded', 'payment.succeeded', 'tx_' || id,
-      'user_' || md5($5::text || n / $3::int), 999, 'EUR', 'DE', now(),
-      '[{"type":"paid","effect":"capture","periodEnd":null,"periodStart":null}]', now(), now(), $4::text,
+      'user_' || md5($5::text || n / $3::int), 999, 'EUR', 'DE', at,
+      '[{"type":"paid","effect":"capture","periodEnd":null,"periodStart":null}]', at, at, $4::text,
       ($4::text = 'applied')::int, case when $4::text = 'applied' then now() end
-    from numbers
+    from numbers order by n
     returning provider, id, dedup_key, received_at
   ), arrived as (
     insert into event_arrival (key, event_id) select event_key(provider, dedup_key), id from stored

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import type { Bench, Measured, Measurement } from './bench.ts';
+import { measureBreaker } from './breaker.ts';
 import { measureCards } from './cards.ts';
 import { measureDrain } from './drain.ts';
 import { type Finding, isMet, renderTable } from './finding.ts';
@@ -11,8 +12,10 @@ import { startLoad } from './load/load.ts';
 import { PROVIDER } from './load/signed-webhooks.ts';
 import { describeMachine } from './machine.ts';
 import { measureMemory } from './memory.ts';
+import { measureOutage } from './outage.ts';
 import { openPlace } from './place.ts';
 import { measureStorm } from './storm.ts';
+import { measureTrip } from './trip.ts';
 
 /** In the order of the table. `node bench/main.ts` runs all, `node bench/main.ts intake` one; with `--quick` to see that it works. */
 const MEASUREMENTS: Record<string, Measurement> = {
@@ -23,6 +26,9 @@ const MEASUREMENTS: Record<string, Measurement> = {
   storm: measureStorm,
   memory: measureMemory,
   growth: measureGrowth,
+  breaker: measureBreaker,
+  trip: measureTrip,
+  outage: measureOutage,
 };
 
 const RESULTS = 'bench/results/latest.json';

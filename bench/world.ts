@@ -9,7 +9,7 @@ const ACTIVATION_SECRET = `whsec_${Buffer.alloc(24, 9).toString('base64')}`;
 const EVERYTHING = 'intake,api,worker,telegram,dashboard,schedule';
 
 /** The sandbox runs in this process, which does nothing else meanwhile; the service and the load have processes of their own. */
-export async function openWorld(bench: Bench): Promise<World> {
+export async function openWorld(bench: Bench, environment: Record<string, string> = {}): Promise<World> {
   const databaseUrl = await bench.place.createDatabase();
   const sandbox = await startSandbox({ port: 0, activationSecret: ACTIVATION_SECRET });
   const service = await startService(databaseUrl, EVERYTHING, {
@@ -19,6 +19,7 @@ export async function openWorld(bench: Bench): Promise<World> {
     ENGINEER_IDS: `${ANN},${BEN}`,
     ACTIVATION_URL: sandbox.product.activationUrl,
     ACTIVATION_SECRET,
+    ...environment,
   });
   const close = async () => {
     await service.stop();

@@ -46,6 +46,7 @@ async function receiveActivation(product: Product, request: IncomingMessage, res
   const body = await readBody(request, BODY_BYTES_MAX);
   if (!body) return answerJson(response, 413, { error: 'too_large' });
   const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
+  response.once('close', product.ended);
   await sendAnswer(product.receive(headers, body), request, response);
 }
 

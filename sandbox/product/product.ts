@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { LiveFeed } from '../live-feed.ts';
 import { signStandardWebhook } from '../provider/signature.ts';
+import { type Capacity, type Desk, openDesk } from './capacity.ts';
 
 /** A feature as the product was told of it. */
 type HeldFeature = {
@@ -22,6 +23,8 @@ type ProductCall = {
   status: number | undefined;
   /** It changed what the user has. */
   applied: boolean;
+  /** Calls that were not answered yet when it came, this one among them. */
+  underWay: number;
 };
 
 /** How the product answers instead of doing what it is told. */
@@ -50,6 +53,10 @@ export type ProductControl = {
   /** Ends misbehaviour: this user's, or all of it. */
   work(user?: string): void;
   readonly misbehaviours: ActiveMisbehaviour[];
+  /** From now on it can do no more than this, where it does not misbehave; null: as much as the machine. */
+  limitTo(capacity: Capacity | null): void;
+  /** Told of every call when it comes, until the end. */
+  onCall(listener: (call: ProductCall) => void): () => void;
   featuresOf(user: string): HeldFeature[];
   users(): Record<string, HeldFeature[]>;
   readonly calls: ProductCall[];
@@ -72,7 +79,11 @@ const TOLERANCE_SECONDS = 300;
 const HUGE_BYTES = 20_000_000;
 const CALLS_MAX = 10_000;
 
-export type Product = ProductControl & { receive(headers: Record<string, string>, body: Buffer): ProductAnswer };
+export type Product = ProductControl & {
+  receive(headers: Record<string, string>, body: Buffer): ProductAnswer;
+  /** The answer of a call received before is out, or its connection is gone. */
+  ended(): void;
+};
 
 export function createProduct(options: {
   activationUrl: string;
@@ -84,7 +95,10 @@ export function createProduct(options: {
 }): Product {
   const { state, feed, now } = options;
   const calls: ProductCall[] = [];
+  const listeners = new Set<(call: ProductCall) => void>();
   let active: { misbehaviour: Misbehaviour; remaining: number }[] = [];
+  let desk: Desk | null = null;
+  let underWay = 0;
 
   const takeMisbehaviour = (user: string | undefined) => {
     const own = active.findLast(({ misbehaviour }) => misbehaviour.user !== undefined && misbehaviour.user === user);
@@ -97,7 +111,9 @@ export function createProduct(options: {
   const log = (headers: Record<string, string>, body: Buffer, user: string | undefined, answer: ProductAnswer) => {
     const status = answer.kind === 'answer' ? answer.status : answer.kind === 'huge' ? 200 : undefined;
     const applied = answer.kind === 'answer' && (answer.body as { applied?: boolean }).applied === true;
-    calls.push({ atMs: now(), headers, body: body.toString('utf8'), user, status, applied });
+    const call = { atMs: now(), headers, body: body.toString('utf8'), user, status, applied, underWay };
+    calls.push(call);
+    for (const listener of listeners) listener(call);
     if (calls.length > CALLS_MAX) calls.splice(0, CALLS_MAX / 2);
     feed.publish({ kind: 'product' });
     return answer;
@@ -109,7 +125,14 @@ export function createProduct(options: {
     return answered(200, { applied, revision: activation.revision });
   };
 
+  const applyInTime = (activation: Activation): ProductAnswer => {
+    const latencyMs = desk === null ? 0 : desk.take(performance.now());
+    if (latencyMs === null) return answered(503, { error: 'too many calls at once' });
+    return { ...apply(activation), latencyMs };
+  };
+
   const receive = (headers: Record<string, string>, body: Buffer): ProductAnswer => {
+    underWay += 1;
     const activation = readActivation(body);
     const user = activation?.userId;
     if (options.secret && !isSigned(options.secret, headers, body, now())) {
@@ -117,7 +140,7 @@ export function createProduct(options: {
     }
     if (!activation) return log(headers, body, user, answered(400, { error: 'not an entitlement.changed' }));
     const met = takeMisbehaviour(user);
-    return log(headers, body, user, met ? misbehave(met, () => apply(activation)) : apply(activation));
+    return log(headers, body, user, met ? misbehave(met, () => apply(activation)) : applyInTime(activation));
   };
 
   const featuresOf = (user: string) => state.users[user] ?? [];
@@ -153,6 +176,13 @@ export function createProduct(options: {
     get misbehaviours() {
       return active;
     },
+    limitTo: (capacity) => {
+      desk = capacity && openDesk(capacity);
+    },
+    onCall: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     featuresOf,
     users: () => state.users,
     calls,
@@ -164,6 +194,9 @@ export function createProduct(options: {
         timeoutMs,
       ),
     receive,
+    ended: () => {
+      underWay -= 1;
+    },
   };
 }
 
@@ -172,7 +205,7 @@ const answered = (
   body: unknown,
   headers: Record<string, string> = {},
   latencyMs = 0,
-): ProductAnswer => ({
+): ProductAnswer & { kind: 'answer' } => ({
   kind: 'answer',
   status,
   body,
