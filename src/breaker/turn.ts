@@ -32,13 +32,21 @@ export function createTurn(deps: TurnDeps): { take: () => Promise<void>; flush: 
   const { db, replica, known } = deps;
   let careAtMs = -Infinity;
   let forgetAtMs = -Infinity;
+  let fleetIsKnown = false;
 
   async function take(): Promise<void> {
     await makeWanted();
+    // First what may stop calls: on a busy machine the rest takes its time.
+    if (fleetIsKnown) await readTruth();
     await flush();
     await takeCare();
     // Before the breakers: one that has just closed is shared by those who are there now.
     deps.traffic.takeFleet(await readFleet(db, replica));
+    fleetIsKnown = true;
+    await readTruth();
+  }
+
+  async function readTruth(): Promise<void> {
     const sentAtMs = performance.now();
     known.takeReadings(await readBreakers(db), sentAtMs, performance.now());
   }

@@ -4,7 +4,7 @@ import { ACTIVATION, type CallSlot } from './call-slot.ts';
 import type { ClaimedEvent } from './claim-store.ts';
 import { type DeliverDeps, outcomeOfVerdict } from './deliver.ts';
 import type { Outcome, Told } from './finish.ts';
-import { takeLane } from './finish-store.ts';
+import { releaseLanes, takeLane } from './finish-store.ts';
 import { judgeCall, judgeDependency, type Verdict } from './verdict.ts';
 
 /** On top of the calls' time limits: what writing the result down may take. */
@@ -30,6 +30,11 @@ export async function tellProduct(
   const token = await takeLane(deps.db, userId, target.timeoutMs + LANE_MARGIN_MS);
   if (token === null) return 'lane_taken';
   const unsent = (await listEntitlements(deps.db, [userId])).filter((one) => one.revision > one.sentRevision);
+  // Once more: on a busy machine the breaker may have opened since.
+  if (!slot.mayCall()) {
+    await releaseLanes(deps.db, [{ userId, token }]);
+    return 'not_now';
+  }
   const startedAt = deps.clock.now();
   const beganAt = performance.now();
   const told = await (slot.isProbe ? tellInTurn : tellAtOnce)(unsent, (one) => tellOne(deps, target, one, observe));

@@ -17,6 +17,7 @@ import { ACTIVATION_SECRET, startWorld, type World } from '../world/world.ts';
  */
 
 const OPEN_MS = 1_000;
+const FROZEN_MS = 30_000;
 const LEASE_MS = 2_000;
 const TIMES = { ACTIVATION_TIMEOUT_MS: '1000', LEASE_MS: '2000', RETRY_BASE_MS: '100', RETRY_MAX_TRIES: '5' };
 /** At a tenth of failures, so that what one replica sees is enough although all is well at the other. */
@@ -213,18 +214,21 @@ describe('a replica that holds the probes of a half-open breaker', async () => {
     await two.service.stop();
   });
 
-  test('may stand still for longer than its leases: another closes it, and what it reports when it wakes changes nothing', async () => {
+  test('may stand still for thirty seconds: another closes it when its leases have run out, and what it reports when it wakes changes nothing', async () => {
     const { one, two, halfOpen } = await probeAtOne('frozen');
     one.service.freeze();
+    const frozenAtMs = performance.now();
     two.service.thaw();
     const next = await eventually(async () =>
       (await breaker.transitions()).find(({ epoch }) => epoch > halfOpen.epoch),
     );
     expect(next).toMatchObject({ to: 'closed', epoch: halfOpen.epoch + 1 });
+    const isMoved = async () => (await breaker.epoch()) !== next.epoch;
+    await neverWithin(frozenAtMs + FROZEN_MS - performance.now(), isMoved);
     // What it asks now is answered; the calls of its probes fail by their time-out as soon as it is awake.
     one.product.work();
     one.service.thaw();
-    await neverWithin(2_000, async () => (await breaker.epoch()) !== next.epoch);
+    await neverWithin(2_000, isMoved);
     await nothingWaits(world);
     expect(await world.api.conservation()).toMatchObject({ applied: 24, dead: 0 });
     await checkPromises(fleet.db);
