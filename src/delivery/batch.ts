@@ -10,7 +10,7 @@ import { type ClaimedEvent, handBack } from './claim-store.ts';
 import { type DeliverDeps, type Kept, keepFacts, outcomeOfVerdict } from './deliver.ts';
 import { type FinishReport, finishEvents, type Outcome, type Told } from './finish.ts';
 import { MALFORMED, readMalformed } from './read-again.ts';
-import { tellProduct } from './tell-product.ts';
+import { takeUnsent, tellProduct, type Unsent } from './tell-product.ts';
 import type { Verdict } from './verdict.ts';
 
 export type BatchDeps = DeliverDeps & {
@@ -65,13 +65,7 @@ export function createBatchRunner(deps: BatchDeps): BatchRunner {
       const { toTell, outcomes, report } = await keepFacts(deps, readable, deps.activation !== null);
       announce(outcomes, report);
       onDone(outcomes.map((outcome) => outcome.event));
-      const calls = [...groupByUser(toTell)].map(async ([userId, own]) => {
-        const returned = await tellUser(userId, own, slots.get(own[0]!.id)!);
-        onDone(own);
-        return returned;
-      });
-      const returned = await Promise.all(calls);
-      return returned.flat();
+      return await tellUsers(groupByUser(toTell), slots, onDone);
     } catch (error) {
       if (isAboutTheServer(error)) return goBack(events, error);
       if (events.length === 1) return failAlone(events[0]!, error);
@@ -88,10 +82,39 @@ export function createBatchRunner(deps: BatchDeps): BatchRunner {
     return Promise.all(read);
   }
 
-  async function tellUser(userId: string, events: ClaimedEvent[], slot: CallSlot): Promise<ClaimedEvent[]> {
-    busyUsers.add(userId);
+  async function tellUsers(
+    groups: Map<string, ClaimedEvent[]>,
+    slots: CallSlots,
+    onDone: (events: ClaimedEvent[]) => void,
+  ): Promise<ClaimedEvent[]> {
+    if (groups.size === 0) return [];
+    const userIds = [...groups.keys()];
+    for (const userId of userIds) busyUsers.add(userId);
     try {
-      const telling = await tellProduct(deps, deps.activation!, userId, events, slot, observeCall);
+      const unsent = await takeUnsent(deps, deps.activation!, userIds);
+      const calls = [...groups].map(async ([userId, own]) => {
+        const returned = await tellUser(userId, own, slots.get(own[0]!.id)!, unsent.get(userId));
+        onDone(own);
+        return returned;
+      });
+      return (await Promise.all(calls)).flat();
+    } catch (error) {
+      for (const userId of userIds) busyUsers.delete(userId);
+      return goBack([...groups.values()].flat(), error);
+    }
+  }
+
+  /** `unsent` is undefined while another replica is telling about the user. */
+  async function tellUser(
+    userId: string,
+    events: ClaimedEvent[],
+    slot: CallSlot,
+    unsent: Unsent | undefined,
+  ): Promise<ClaimedEvent[]> {
+    try {
+      const telling = unsent
+        ? await tellProduct(deps, deps.activation!, unsent, events, slot, observeCall)
+        : 'lane_taken';
       if (telling === 'not_now') await handBack(deps.db, events, 0);
       else if (telling === 'lane_taken') await handBack(deps.db, events, LANE_TAKEN_MS);
       else await finish({ outcomes: telling.outcomes, told: [telling.told] });

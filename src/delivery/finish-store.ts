@@ -123,24 +123,31 @@ export async function wakeLearnt(
 }
 
 /**
- * Takes the user's lane for one telling of the product, over all replicas; null while somebody else has it. The commit waits for no
- * disk: a lane lost with the server's memory may be taken twice, and the product ignores the older of two revisions.
+ * Takes the users' lanes for one telling of the product each, over all replicas; left out are those that somebody else has. The commit
+ * waits for no disk: a lane lost with the server's memory may be taken twice, and the product ignores the older of two revisions.
  */
-export async function takeLane(db: Kysely<Schema>, userId: string, holdMs: number): Promise<number | null> {
-  const { rows } = await sql<{ token: number }>`
+export async function takeLanes(db: Kysely<Schema>, userIds: string[], holdMs: number): Promise<Lane[]> {
+  const { rows } = await sql<Lane>`
     with relaxed as materialized (select set_config('synchronous_commit', 'off', true))
     insert into customer as c (user_id, sending_until)
-    select ${userId}, clock_timestamp() + make_interval(secs => ${holdMs / 1000}) from relaxed
+    select user_id, clock_timestamp() + make_interval(secs => ${holdMs / 1000})
+    from relaxed, unnest(${userIds}::text[]) as wanted(user_id) order by user_id
     on conflict (user_id) do update set sending_until = excluded.sending_until, sending_token = c.sending_token + 1
       where c.sending_until is null or c.sending_until < clock_timestamp()
-    returning sending_token as token`.execute(db);
-  return rows[0]?.token ?? null;
+    returning user_id as "userId", sending_token as token`.execute(db);
+  return rows;
 }
 
-export async function releaseLanes(trx: Kysely<Schema>, lanes: { userId: string; token: number }[]): Promise<void> {
+/** Held by whoever tells the product about the user. */
+export type Lane = { userId: string; token: number };
+
+export async function releaseLanes(trx: Kysely<Schema>, lanes: Lane[]): Promise<void> {
   if (lanes.length === 0) return;
   await sql`
-    update customer c set sending_until = null
-    from ${rowsOf(lanes, { userId: 'text', token: 'bigint' })} as l(user_id, token)
-    where c.user_id = l.user_id and c.sending_token = l.token`.execute(trx);
+    with mine as materialized (
+      select c.user_id from customer c join ${rowsOf(lanes, { userId: 'text', token: 'bigint' })} as l(user_id, token)
+        on c.user_id = l.user_id and c.sending_token = l.token
+      order by c.user_id for update of c
+    )
+    update customer c set sending_until = null from mine where c.user_id = mine.user_id`.execute(trx);
 }

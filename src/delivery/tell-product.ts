@@ -4,14 +4,35 @@ import { ACTIVATION, type CallSlot } from './call-slot.ts';
 import type { ClaimedEvent } from './claim-store.ts';
 import { type DeliverDeps, outcomeOfVerdict } from './deliver.ts';
 import type { Outcome, Told } from './finish.ts';
-import { releaseLanes, takeLane } from './finish-store.ts';
+import { type Lane, releaseLanes, takeLanes } from './finish-store.ts';
 import { judgeCall, judgeDependency, type Verdict } from './verdict.ts';
 
 /** On top of the calls' time limits: what writing the result down may take. */
 const LANE_MARGIN_MS = 10_000;
 
 /** `not_now`: the breaker does not permit the call. */
-export type Telling = { outcomes: Outcome[]; told: Told } | 'lane_taken' | 'not_now';
+export type Telling = { outcomes: Outcome[]; told: Told } | 'not_now';
+
+/** A user the product is to be told about, and what it has not accepted yet. */
+export type Unsent = { lane: Lane; entitlements: Entitlement[] };
+
+/** For all users of a batch at once. Left out are those whom somebody else is telling about. */
+export async function takeUnsent(
+  deps: DeliverDeps,
+  target: ActivationTarget,
+  userIds: string[],
+): Promise<Map<string, Unsent>> {
+  const lanes = await takeLanes(deps.db, userIds, target.timeoutMs + LANE_MARGIN_MS);
+  const all = await listEntitlements(
+    deps.db,
+    lanes.map((lane) => lane.userId),
+  );
+  const unsent = Map.groupBy(
+    all.filter((one) => one.revision > one.sentRevision),
+    (one) => one.userId,
+  );
+  return new Map(lanes.map((lane) => [lane.userId, { lane, entitlements: unsent.get(lane.userId) ?? [] }]));
+}
 
 /**
  * Tells the product everything about one user that it has not accepted yet, as it is at this moment. One teller per user over all
@@ -21,18 +42,14 @@ export type Telling = { outcomes: Outcome[]; told: Told } | 'lane_taken' | 'not_
 export async function tellProduct(
   deps: DeliverDeps,
   target: ActivationTarget,
-  userId: string,
+  { lane, entitlements: unsent }: Unsent,
   events: ClaimedEvent[],
   slot: CallSlot,
   observe: (seconds: number, outcome: string) => void,
 ): Promise<Telling> {
-  if (!slot.mayCall()) return 'not_now';
-  const token = await takeLane(deps.db, userId, target.timeoutMs + LANE_MARGIN_MS);
-  if (token === null) return 'lane_taken';
-  const unsent = (await listEntitlements(deps.db, [userId])).filter((one) => one.revision > one.sentRevision);
-  // Once more: on a busy machine the breaker may have opened since.
+  // Once more right before the call: on a busy machine the breaker may have opened since the claim.
   if (!slot.mayCall()) {
-    await releaseLanes(deps.db, [{ userId, token }]);
+    await releaseLanes(deps.db, [lane]);
     return 'not_now';
   }
   const startedAt = deps.clock.now();
@@ -43,7 +60,7 @@ export async function tellProduct(
   slot.end(unsent.length > 0 ? { ...judgeDependency(verdict), durationMs } : { outcome: 'ignored', durationMs });
   const call = { startedAt, durationMs, dependency: ACTIVATION, wasProbe: slot.isProbe };
   const outcomes = events.map((event) => outcomeOfVerdict(deps, event, verdict, call));
-  return { outcomes, told: { userId, token, sent } };
+  return { outcomes, told: { ...lane, sent } };
 }
 
 type ToldOne = { entitlement: Entitlement; verdict: Verdict };
