@@ -299,10 +299,12 @@ describe('an outage, with the clocks of both replicas ten minutes wrong', async 
   const replicas = [await fleet.startOne(wrongClock(600_000)), await fleet.startTwo(wrongClock(-600_000))];
   const early = named('early', 12);
   const waiting = named('waiting', 40);
-  let dead: string[] = [];
 
   test('changes nothing of an event that waits through it, the few that probe apart, and costs those no try', async () => {
     for (const { product } of replicas) product.misbehave(down);
+    // Its two tries are too few to open anything.
+    await fleet.pay('exhausted');
+    await eventually(async () => (await world.api.eventOf('acme', 'tx-exhausted')).state === 'dead');
     await fleet.pay(...early);
     const opened = await breaker.reached('open', 1);
     await fleet.pay(...waiting);
@@ -325,7 +327,6 @@ describe('an outage, with the clocks of both replicas ten minutes wrong', async 
   });
 
   test('ends with the probes, and everything that waited is applied', async () => {
-    dead = await listDead();
     for (const { product } of replicas) product.work();
     await breaker.reached('closed', 1);
     for (const user of waiting) {
@@ -334,14 +335,15 @@ describe('an outage, with the clocks of both replicas ten minutes wrong', async 
   });
 
   test('and what had used up its tries before is tried again by itself, and its ticket resolves by itself', async () => {
-    expect(dead.length).toBeGreaterThan(0);
     await nothingWaits(world);
     await eventually(async () => (await world.api.conservation()).dead === 0, 30_000);
     await nothingWaits(world);
-    expect(await world.api.conservation()).toMatchObject({ applied: early.length + waiting.length, dead: 0 });
-    const tickets = await db.selectFrom('ticket').select('state').execute();
-    expect(tickets.length).toBeGreaterThan(0);
-    expect(tickets.filter(({ state }) => state !== 'resolved')).toEqual([]);
+    expect(await world.api.conservation()).toMatchObject({ applied: 1 + early.length + waiting.length, dead: 0 });
+    const listStates = async () => (await db.selectFrom('ticket').select('state').execute()).map(({ state }) => state);
+    expect(await listStates()).not.toEqual([]);
+    // What failed before the opening was merged into the breaker's ticket, which is told of the closing within a second.
+    await eventually(async () => (await listStates()).every((state) => state === 'resolved' || state === 'merged'));
+    expect(await listStates()).toContain('resolved');
     await checkPromises(db);
   });
 
@@ -365,10 +367,5 @@ describe('an outage, with the clocks of both replicas ten minutes wrong', async 
       .where('user_id', 'like', 'waiting%')
       .where('tries', '>', 0)
       .execute();
-  }
-
-  async function listDead(): Promise<string[]> {
-    const rows = await db.selectFrom('event').select('user_id').where('state', '=', 'dead').execute();
-    return rows.map((row) => row.user_id!);
   }
 });
