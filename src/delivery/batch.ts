@@ -41,6 +41,8 @@ type Finishing = { outcomes: Outcome[]; told: Told[] };
 const LANE_TAKEN_MS = 250;
 const FINISH_TOGETHER = 500;
 const FINISHES_AT_ONCE = 2;
+/** Calls that were begun together end together, within some milliseconds. */
+const FINISH_GATHER_MS = 8;
 
 export function createBatchRunner(deps: BatchDeps): BatchRunner {
   const busyUsers = new Set<string>();
@@ -51,6 +53,7 @@ export function createBatchRunner(deps: BatchDeps): BatchRunner {
     maxBytes: Number.POSITIVE_INFINITY,
     sizeOf: () => 0,
     lanes: FINISHES_AT_ONCE,
+    gatherMs: FINISH_GATHER_MS,
     deadlineMs: 60_000,
   });
 

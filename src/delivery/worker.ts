@@ -25,7 +25,7 @@ const BATCHES_AT_ONCE = 4;
 /** Retries fall due without anybody waking us, and a wake-up may get lost. */
 const POLL_MS = 100;
 /** At a few hundred webhooks a second this halves the transactions, and nobody notices it in the time until a payment is applied. */
-const GATHER_MS = 25;
+const GATHER_MS = 40;
 const FROM_BEGINNING_MS = 500;
 /** Suspects are rare; while there are some they follow each other at once. */
 const SUSPECTS_EVERY_MS = 500;

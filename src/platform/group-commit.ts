@@ -16,6 +16,8 @@ export type GroupCommitOptions<Item, Result> = {
   sizeOf: (item: Item) => number;
   /** How many flushes may run at once. */
   lanes: number;
+  /** What comes within this time of an item shares its flush; 0: only what comes in the same turn of the event loop. */
+  gatherMs?: number;
   /** What may wait, over all batches; beyond it an item is refused at once. */
   maxQueuedItems?: number;
   maxQueuedBytes?: number;
@@ -47,7 +49,7 @@ type Entry<Item, Result> = {
  * waits for nobody. Items of one turn of the event loop travel together.
  */
 export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item, Result>): GroupCommit<Item, Result> {
-  const { maxQueuedItems = 20_000, maxQueuedBytes = 64 * 1024 * 1024, deadlineMs = 2_500 } = options;
+  const { maxQueuedItems = 20_000, maxQueuedBytes = 64 * 1024 * 1024, deadlineMs = 2_500, gatherMs = 0 } = options;
   type Waiting = Entry<Item, Result>;
   const queue: Waiting[] = [];
   let queuedBytes = 0;
@@ -72,10 +74,13 @@ export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item
   function planStart(): void {
     if (startPlanned) return;
     startPlanned = true;
-    setImmediate(() => {
-      startPlanned = false;
-      while (running.size < options.lanes && queue.length > 0) void run(takeBatch());
-    });
+    if (gatherMs > 0) setTimeout(start, gatherMs);
+    else setImmediate(start);
+  }
+
+  function start(): void {
+    startPlanned = false;
+    while (running.size < options.lanes && queue.length > 0) void run(takeBatch());
   }
 
   function takeBatch(): Waiting[] {
