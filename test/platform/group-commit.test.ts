@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { CommitTimeoutError, createGroupCommit, QueueFullError } from '../../src/platform/group-commit.ts';
 
 /** A flush that the test lets go by hand, and that remembers its batches. */
@@ -139,4 +139,44 @@ test('draining waits for every answer and is immediate at rest', async () => {
   held.release();
   await drained;
   expect(answered).toEqual(['a!', 'drained']);
+});
+
+/** Answers at once, and remembers its batches. */
+function openFlush() {
+  const batches: string[][] = [];
+  const flush = async (items: string[]) => {
+    batches.push(items);
+    return items;
+  };
+  return { batches, flush };
+}
+
+afterEach(() => void vi.useRealTimers());
+
+test('what comes within the gathering time of an item shares its flush, and what comes after it does not', async () => {
+  vi.useFakeTimers();
+  const { batches, flush } = openFlush();
+  const group = createGroupCommit({ ...limits, flush, gatherMs: 8 });
+  const first = group.submit('a');
+  await vi.advanceTimersByTimeAsync(7);
+  expect(batches).toEqual([]);
+  const second = group.submit('b');
+  await vi.advanceTimersByTimeAsync(1);
+  expect(batches).toEqual([['a', 'b']]);
+  const third = group.submit('c');
+  await vi.advanceTimersByTimeAsync(8);
+  expect(batches).toEqual([['a', 'b'], ['c']]);
+  expect(await Promise.all([first, second, third])).toEqual(['a', 'b', 'c']);
+});
+
+test('without a gathering time an item waits for the end of its turn, and for no timer', async () => {
+  vi.useFakeTimers();
+  const { batches, flush } = openFlush();
+  const group = createGroupCommit({ ...limits, flush });
+  const first = group.submit('a');
+  await vi.advanceTimersByTimeAsync(0);
+  const second = group.submit('b');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(batches).toEqual([['a'], ['b']]);
+  expect(await Promise.all([first, second])).toEqual(['a', 'b']);
 });
