@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { listBreakers } from '../../src/breaker/breaker-query.ts';
 import {
   acquireLease,
   countFailuresInRow,
@@ -16,6 +15,7 @@ import { commandBreaker } from '../../src/breaker/command.ts';
 import type { CompleteSettings } from '../../src/breaker/settings.ts';
 import { createTestDatabase } from '../database.ts';
 import { createModel, type Model, type Step } from './breaker-model.ts';
+import { readSeen } from './seen.ts';
 
 const { db } = await createTestDatabase();
 
@@ -162,7 +162,7 @@ async function follow(settings: CompleteSettings, run: Step[], count: (edge: str
     count(`${before}: ${step.step === 'command' && wanted.came !== 'stale' ? step.verb : step.step} ${wanted.came}`);
     expect(wanted.answer).toEqual(wanted.modelled);
     expect(await readRow(name)).toEqual(model.row());
-    if (step.step === 'record') expect(await readWindow(name, model.now())).toEqual(model.window());
+    if (step.step === 'record') expect(await readSeen(db, name, model.now())).toEqual(model.window());
     expect(model.liveLeases()).toBeLessThanOrEqual(settings.probes);
   }
   const transitions = await readTransitions(name);
@@ -283,11 +283,6 @@ async function readRow(name: string) {
     probesLost: row.probes_lost,
     inRow: row.failures_in_row,
   };
-}
-
-async function readWindow(name: string, now: Date) {
-  const { ok, failed } = (await listBreakers(db, now)).find((breaker) => breaker.name === name)!;
-  return { ok, failed };
 }
 
 async function readTransitions(name: string) {
