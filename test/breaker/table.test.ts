@@ -168,6 +168,13 @@ async function follow(settings: CompleteSettings, run: Step[], count: (edge: str
   const transitions = await readTransitions(name);
   expect(transitions).toEqual(model.transitions);
   for (const [from, to, reason] of transitions) count(`${from} → ${to} ${reason}`);
+  await forget(name);
+}
+
+/** Or every look at the window and every tick would be at the breakers of all runs before. */
+async function forget(name: string): Promise<void> {
+  for (const table of ['breaker_command', 'breaker_transition', 'breaker_bucket', 'breaker'] as const)
+    await db.deleteFrom(table).where('name', '=', name).execute();
 }
 
 type Asked = { came: string; answer: unknown; modelled: unknown };
