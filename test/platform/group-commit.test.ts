@@ -50,6 +50,32 @@ test('what arrives while a flush runs gathers into the next one', async () => {
   expect(held.batches).toEqual([['a'], ['b', 'c']]);
 });
 
+test('a second flush waits until the first has run for a while, and begins sooner when that is over', async () => {
+  const held = heldFlush();
+  const group = createGroupCommit({ ...limits, lanes: 2, overlapAfterMs: 3_600_000, flush: held.flush });
+  void group.submit('a');
+  await held.begun(1);
+  const later = group.submit('b');
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect(held.batches).toEqual([['a']]);
+  held.release();
+  await held.begun(2);
+  held.release();
+  expect(await later).toBe('b!');
+});
+
+test('a second flush begins beside one that has run for a while', async () => {
+  const held = heldFlush();
+  const group = createGroupCommit({ ...limits, lanes: 2, overlapAfterMs: 1, flush: held.flush });
+  void group.submit('a');
+  await held.begun(1);
+  void group.submit('b');
+  await held.begun(2);
+  expect(held.batches).toEqual([['a'], ['b']]);
+  held.release();
+  held.release();
+});
+
 test('no more flushes run at once than there are lanes', async () => {
   let running = 0;
   let most = 0;
