@@ -66,6 +66,7 @@ export async function createChatRoom(more: Partial<TelegramInDeps> = {}) {
     plans: {},
     breakers: { list: () => listBreakers(db), command: (command) => commandBreaker(db, command) },
     tellsProduct: false,
+    secretKeys: [Buffer.alloc(32, 'seal')],
     verifyAgain: async () => {
       await setTimeout(knobs.slowVerifyMs);
       return { tried: 3, accepted: 2, stillRefused: 1, causes: { wrong_secret: 1 } };
