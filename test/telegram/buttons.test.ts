@@ -131,6 +131,11 @@ describe('who presses', () => {
       expect(await textOf(telegram().press(ANN, GROUP, await forge(GROUP, data), 'x'))).toMatch(
         /earlier version|no ticket/,
       );
+      const isReadable = data.startsWith('t:9');
+      expect((await audited())[0]).toMatchObject({
+        action: isReadable ? 'press:ack' : 'press:unreadable',
+        allowed: isReadable,
+      });
     },
   );
 });
