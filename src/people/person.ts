@@ -14,21 +14,27 @@ export type Person = {
 export type Actor = { personId: number; name: string };
 
 /** What a person may ask for. `read` shows payments and tickets; everything else changes something. */
-export type Act = 'read' | 'note' | 'acknowledge' | 'resolve' | 'reopen' | 'retry' | 'verify' | 'breaker';
+export type Act = 'read' | 'note' | 'acknowledge' | 'resolve' | 'reopen' | 'retry' | 'verify' | 'breaker' | 'shift' | 'policy';
 
 const READING: readonly Act[] = ['read'];
-const ACTING: readonly Act[] = ['read', 'note', 'acknowledge', 'resolve', 'reopen', 'retry', 'verify', 'breaker'];
+const ACTING: readonly Act[] = ['read', 'note', 'acknowledge', 'resolve', 'reopen', 'retry', 'verify', 'breaker', 'shift'];
+const RULING: readonly Act[] = [...ACTING, 'policy'];
 
 const ACTS_OF: Record<Role, readonly Act[]> = {
   viewer: READING,
   engineer: ACTING,
   lead: ACTING,
-  admin: ACTING,
+  admin: RULING,
 };
 
 /** Decided from the row as it is at this moment; a stranger is null. */
 export function mayAct(person: Person | null, act: Act): boolean {
   return person?.active === true && ACTS_OF[person.role].includes(act);
+}
+
+/** Whoever may act on a ticket may be called to one. */
+export function mayBePaged(person: Person | null): boolean {
+  return mayAct(person, 'acknowledge');
 }
 
 export function actorOf(person: Person): Actor {

@@ -6,6 +6,7 @@ import type { BotDeps, Request } from './bot-context.ts';
 import { pressTicketButton } from './buttons-acts.ts';
 import { createPressAnswer, type PressAnswer } from './buttons-answer.ts';
 import { pressBreaker } from './buttons-breaker.ts';
+import { pressHandOver } from './buttons-duty.ts';
 import { type ButtonData, parseButton, type TicketAction } from './buttons-data.ts';
 import { retryPayment } from './commands/retry.ts';
 import { FACELESS_TEXT, refusalText } from './help-text.ts';
@@ -19,6 +20,12 @@ const ACT_OF: Record<TicketAction, Act> = {
   resolve: 'resolve',
   reopen: 'reopen',
   verify: 'verify',
+  confirm: 'acknowledge',
+  release: 'acknowledge',
+  handover: 'acknowledge',
+  snooze: 'acknowledge',
+  escalate: 'acknowledge',
+  timeline: 'read',
 };
 
 export type Press = {
@@ -59,6 +66,8 @@ async function act(deps: BotDeps, api: Api, press: Press, button: ButtonData, an
   const person = press.request.person!;
   if (button.kind === 'breaker')
     return pressBreaker(deps, api, { ...button, person, chatId: chat.id, messageId }, answer);
+  if (button.kind === 'hand')
+    return pressHandOver(deps, api, { ...button, person, commandId, chatId: chat.id, messageId }, answer);
   await pressTicketButton(
     deps,
     api,
@@ -69,12 +78,14 @@ async function act(deps: BotDeps, api: Api, press: Press, button: ButtonData, an
 
 function actOf(button: ButtonData): Act {
   if (button.kind === 'breaker') return 'breaker';
+  if (button.kind === 'hand') return ACT_OF.handover;
   return button.kind === 'payment' ? 'retry' : ACT_OF[button.action];
 }
 
 function describeButton(button: ButtonData): { action: string; target: string } {
   if (button.kind === 'payment') return { action: 'press:retry', target: `${button.provider} ${button.transactionId}` };
   if (button.kind === 'breaker') return { action: `press:${button.order}`, target: `breaker of T-${button.ticketId}` };
+  if (button.kind === 'hand') return { action: `press:handover:${button.toId}`, target: `T-${button.ticketId}` };
   return { action: `press:${button.action}`, target: `T-${button.ticketId}` };
 }
 
