@@ -1,15 +1,36 @@
 import type { Scope } from '../bot-context.ts';
 import { breaker } from './breaker.ts';
 import type { Command } from './command.ts';
+import { exportTicket } from './export.ts';
 import { createHelp } from './help.ts';
 import { note } from './note.ts';
+import { oncall } from './oncall.ts';
+import { policy } from './policy.ts';
 import { retry } from './retry.ts';
+import { shift } from './shift.ts';
 import { start } from './start.ts';
 import { ticket } from './ticket.ts';
+import { merge, resolve, severity } from './ticket-orders.ts';
 import { tickets } from './tickets.ts';
 import { tx } from './tx.ts';
 
-const COMMANDS: Command[] = [tickets, ticket, tx, retry, breaker, note, createHelp(menuOf), start];
+const COMMANDS: Command[] = [
+  tickets,
+  ticket,
+  tx,
+  retry,
+  breaker,
+  note,
+  oncall,
+  shift,
+  resolve,
+  severity,
+  merge,
+  exportTicket,
+  policy,
+  createHelp(menuOf),
+  start,
+];
 
 export function findCommand(name: string): Command | null {
   return COMMANDS.find((command) => command.name === name) ?? null;
