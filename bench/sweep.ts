@@ -22,7 +22,12 @@ export async function measureSweep({ place, quick, say }: Bench): Promise<Measur
     const all = await measure(db, quick ? 2 : 20, () => makeDue(db, TICKETS));
     return {
       findings: [
-        { what: `a sweep over ${TICKETS} open tickets, nothing due, p99`, measured: idle.p99, unit: 'ms', required: { atMost: 50 } },
+        {
+          what: `a sweep over ${TICKETS} open tickets, nothing due, p99`,
+          measured: idle.p99,
+          unit: 'ms',
+          required: { atMost: 50 },
+        },
         { what: `… ${DUE_AT_ONCE} due at once, p50`, measured: some.p50, unit: 'ms' },
         { what: '… p99', measured: some.p99, unit: 'ms', required: { atMost: 50 } },
         { what: '… all due at once, one sweep of 500, p50', measured: all.p50, unit: 'ms' },
@@ -37,7 +42,9 @@ export async function measureSweep({ place, quick, say }: Bench): Promise<Measur
 
 /** People who take turns, and tickets that nobody has. */
 async function seed(db: Db, tickets: number): Promise<void> {
-  await sql`insert into person (telegram_id, role, private_chat) select n, 'engineer', true from generate_series(1, 5) as n`.execute(db);
+  await sql`insert into person (telegram_id, role, private_chat) select n, 'engineer', true from generate_series(1, 5) as n`.execute(
+    db,
+  );
   await sql`
     insert into rotation (level, people, zone, hand_over, every_days, starts_on, changed_by)
     values (1, '[1, 2, 3, 4, 5]', 'Europe/Berlin', '09:00', 1, '2026-01-01', 'bench')`.execute(db);

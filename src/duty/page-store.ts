@@ -1,14 +1,20 @@
 import { sql } from 'kysely';
+import type { Level } from '../escalation/policy.ts';
 import { putNotice } from '../notice/notice-store.ts';
-import { type Person, nameOf } from '../people/person.ts';
+import { nameOf, type Person } from '../people/person.ts';
 import { rowsOf } from '../platform/rows.ts';
 import type { Severity, TicketState } from '../platform/schema.ts';
 import type { Reader } from '../platform/snapshot.ts';
-import type { Level } from '../escalation/policy.ts';
 import type { PageReason } from './serve-deadlines.ts';
 
 /** A person to be called to a ticket. Without a person there is nobody, and the group is told so. */
-export type Page = { ticketId: number; severity: Severity; person: Person | null; level: Level | null; reason: PageReason };
+export type Page = {
+  ticketId: number;
+  severity: Severity;
+  person: Person | null;
+  level: Level | null;
+  reason: PageReason;
+};
 
 /**
  * Calls people: each by one message in private for all that they are called to within a minute (the gravest by one of their own, since a correction

@@ -31,7 +31,9 @@ export async function saveRotation(db: Reader, level: 1 | 2, rotation: Rotation,
   await db
     .insertInto('rotation')
     .values({ level, ...columns })
-    .onConflict((conflict) => conflict.column('level').doUpdateSet({ ...columns, changed_at: sql`clock_timestamp()` }))
+    .onConflict((conflict) =>
+      conflict.column('level').doUpdateSet({ ...columns, changed_at: sql<Date>`clock_timestamp()` }),
+    )
     .execute();
 }
 

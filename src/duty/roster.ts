@@ -30,7 +30,9 @@ export function onCallAt(roster: Roster, level: Level, at: Date): OnCall {
   if (turn) return { people: [turn.personId], because: 'turn' };
   const first = level === 2 && !rotation ? roster.rotations.get(1) : undefined;
   const next = first ? nextInTurn(first, at, mayBeCalled) : null;
-  return next === null ? { people: roster.people, because: 'no rotation' } : { people: [next], because: 'next in turn' };
+  return next === null
+    ? { people: roster.people, because: 'no rotation' }
+    : { people: [next], because: 'next in turn' };
 }
 
 export type Watch = { from: Date; until: Date; onCall: OnCall };
@@ -53,7 +55,9 @@ function edgesBetween({ rotations, covers }: Roster, level: number, from: Date, 
   const rotation = rotations.get(level) ?? rotations.get(1);
   const turns = rotation ? turnsBetween(rotation, from, to, () => true).map((turn) => turn.until) : [];
   const ofCovers = covers.filter((cover) => cover.level === level).flatMap((cover) => [cover.startsAt, cover.endsAt]);
-  const times = [...turns, ...ofCovers].map((at) => at.getTime()).filter((at) => at > from.getTime() && at < to.getTime());
+  const times = [...turns, ...ofCovers]
+    .map((at) => at.getTime())
+    .filter((at) => at > from.getTime() && at < to.getTime());
   return [...new Set(times)].sort((a, b) => a - b).map((at) => new Date(at));
 }
 

@@ -61,8 +61,12 @@ function askToConfirm(served: Served, at: Date): void {
 
 function callNextLevel(ticket: DueTicket, served: Served, at: Date): void {
   if (!isDue(served.deadlines.escalateAt, at)) return;
-  if (served.deadlines.askedLevel !== null) return callAskedLevel(ticket, served, served.deadlines.askedLevel as Level);
-  if (served.state !== 'open') return;
+  const { askedLevel } = served.deadlines;
+  if (askedLevel !== null) callAskedLevel(ticket, served, askedLevel as Level);
+  else if (served.state === 'open') callByPolicy(ticket, served, at);
+}
+
+function callByPolicy(ticket: DueTicket, served: Served, at: Date): void {
   const earliest = pagingTime(ticket, at);
   if (earliest > at) served.deadlines = { ...served.deadlines, escalateAt: earliest };
   else takeSteps(ticket, served, at);

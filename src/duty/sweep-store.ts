@@ -35,7 +35,9 @@ export async function claimDueTickets(
 }
 
 async function readClock(trx: Trx, now: Date | null): Promise<Date> {
-  const { rows } = await sql<{ at: Date }>`select coalesce(${now}::timestamptz, statement_timestamp()) as at`.execute(trx);
+  const { rows } = await sql<{ at: Date }>`select coalesce(${now}::timestamptz, statement_timestamp()) as at`.execute(
+    trx,
+  );
   return rows[0]!.at;
 }
 
@@ -105,9 +107,15 @@ export async function appendStory(trx: Trx, lines: StoryLine[]): Promise<void> {
 }
 
 /** How many tickets have a deadline that passed so long ago that somebody should have served it. */
-export async function countUnserved(db: Db, overdueMs: number, now: Date | null): Promise<{ tickets: number; since: Date | null }> {
+export async function countUnserved(
+  db: Db,
+  overdueMs: number,
+  now: Date | null,
+): Promise<{ tickets: number; since: Date | null }> {
   const { rows } = await sql<{ tickets: number; since: Date | null }>`
     select count(*)::int as tickets, min(next_deadline) as since from ticket
-    where next_deadline <= coalesce(${now}::timestamptz, statement_timestamp()) - make_interval(secs => ${overdueMs / 1000})`.execute(db);
+    where next_deadline <= coalesce(${now}::timestamptz, statement_timestamp()) - make_interval(secs => ${overdueMs / 1000})`.execute(
+    db,
+  );
   return rows[0]!;
 }

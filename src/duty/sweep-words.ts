@@ -5,7 +5,10 @@ const NAMES_MAX = 4;
 /** A line of a ticket's story: who was called, and on which level. */
 export function pagedWords(call: Call, names: string[]): string {
   if (names.length === 0) return 'nobody could be paged: nobody may act';
-  const who = names.length > NAMES_MAX ? `${names.slice(0, NAMES_MAX).join(', ')} and ${names.length - NAMES_MAX} more` : names.join(', ');
+  const who =
+    names.length > NAMES_MAX
+      ? `${names.slice(0, NAMES_MAX).join(', ')} and ${names.length - NAMES_MAX} more`
+      : names.join(', ');
   if (call.reason === 'confirm') return `${who} asked to confirm`;
   switch (call.to) {
     case 'owner':

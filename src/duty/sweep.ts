@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely';
 import type { Level } from '../escalation/policy.ts';
 import { ticketName } from '../escalation/ticket-view.ts';
 import { putNotice } from '../notice/notice-store.ts';
-import { type Person, nameOf } from '../people/person.ts';
+import { nameOf, type Person } from '../people/person.ts';
 import { listActivePeople } from '../people/person-store.ts';
 import type { Db } from '../platform/database.ts';
 import type { Logger } from '../platform/log.ts';
@@ -85,7 +85,9 @@ async function tell(trx: Transaction<Schema>, { ticket, served }: ServedTicket):
 const POLL_MS = 1_000;
 
 /** Sweeps until stopped. */
-export function startSweep(deps: SweepDeps & { wake: (topic: WakeTopic) => void; log: Logger }): { stop: () => Promise<void> } {
+export function startSweep(deps: SweepDeps & { wake: (topic: WakeTopic) => void; log: Logger }): {
+  stop: () => Promise<void>;
+} {
   const loop = createLoop({
     work: async () => {
       const { served, paged } = await sweepOnce(deps);

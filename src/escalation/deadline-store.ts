@@ -1,6 +1,6 @@
 import { type Selectable, sql, type Transaction } from 'kysely';
-import type { Reader } from '../platform/snapshot.ts';
 import type { Schema } from '../platform/schema.ts';
+import type { Reader } from '../platform/snapshot.ts';
 import { type Deadlines, type Happening, planDeadlines } from './deadlines.ts';
 import { DEFAULT_POLICY, type Policy } from './policy.ts';
 
@@ -57,7 +57,9 @@ export async function savePolicy(db: Reader, policy: Policy, changedBy: string):
   await db
     .insertInto('duty_policy')
     .values(columns)
-    .onConflict((conflict) => conflict.column('singleton').doUpdateSet({ ...columns, changed_at: sql`clock_timestamp()` }))
+    .onConflict((conflict) =>
+      conflict.column('singleton').doUpdateSet({ ...columns, changed_at: sql<Date>`clock_timestamp()` }),
+    )
     .execute();
 }
 

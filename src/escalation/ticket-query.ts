@@ -22,10 +22,7 @@ export type TicketFilter = {
 };
 
 /** The gravest first, and of those the one that failed last. */
-export async function listOpenTickets(
-  db: Reader,
-  options: { limit: number } & TicketFilter,
-): Promise<TicketView[]> {
+export async function listOpenTickets(db: Reader, options: { limit: number } & TicketFilter): Promise<TicketView[]> {
   const { ownerId, severity, state } = options;
   const rows = await db
     .selectFrom('ticket')

@@ -155,11 +155,7 @@ export async function markSeverity(
   severity: Severity,
   now: Date | null = null,
 ): Promise<void> {
-  const before = await trx
-    .selectFrom('ticket')
-    .select('severity')
-    .where('id', '=', ticketId)
-    .executeTakeFirstOrThrow();
+  const before = await trx.selectFrom('ticket').select('severity').where('id', '=', ticketId).executeTakeFirstOrThrow();
   await trx
     .updateTable('ticket')
     .set({ severity, wanted_revision: sql`wanted_revision + 1` })

@@ -14,10 +14,30 @@ export type Person = {
 export type Actor = { personId: number; name: string };
 
 /** What a person may ask for. `read` shows payments and tickets; everything else changes something. */
-export type Act = 'read' | 'note' | 'acknowledge' | 'resolve' | 'reopen' | 'retry' | 'verify' | 'breaker' | 'shift' | 'policy';
+export type Act =
+  | 'read'
+  | 'note'
+  | 'acknowledge'
+  | 'resolve'
+  | 'reopen'
+  | 'retry'
+  | 'verify'
+  | 'breaker'
+  | 'shift'
+  | 'policy';
 
 const READING: readonly Act[] = ['read'];
-const ACTING: readonly Act[] = ['read', 'note', 'acknowledge', 'resolve', 'reopen', 'retry', 'verify', 'breaker', 'shift'];
+const ACTING: readonly Act[] = [
+  'read',
+  'note',
+  'acknowledge',
+  'resolve',
+  'reopen',
+  'retry',
+  'verify',
+  'breaker',
+  'shift',
+];
 const RULING: readonly Act[] = [...ACTING, 'policy'];
 
 const ACTS_OF: Record<Role, readonly Act[]> = {

@@ -21,7 +21,13 @@ export async function sendAnswer(api: Api, log: Logger, to: Destination, answer:
   let messageId = 0;
   for (const [i, part] of parts.entries()) {
     const isLast = i === parts.length - 1;
-    const reply = await trySend(api, to, part, isLast ? markupOf(answer) : undefined, isLast ? answer.document : undefined);
+    const reply = await trySend(
+      api,
+      to,
+      part,
+      isLast ? markupOf(answer) : undefined,
+      isLast ? answer.document : undefined,
+    );
     if (reply.outcome === 'unreachable') {
       log.warn({ because: reply.because }, 'an answer could not be given');
       return reply;

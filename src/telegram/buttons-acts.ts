@@ -20,8 +20,8 @@ import { sendAnswer } from './bot-reply.ts';
 import type { PressAnswer } from './buttons-answer.ts';
 import type { TicketAction } from './buttons-data.ts';
 import { askToWhom, pressDuty } from './buttons-duty.ts';
-import { pressRetry } from './buttons-retry.ts';
 import { answerAct } from './buttons-outcome.ts';
+import { pressRetry } from './buttons-retry.ts';
 import { verifiedWords } from './buttons-text.ts';
 import { adoptMessage } from './card-store.ts';
 import { causeWords } from './card-text.ts';
@@ -128,7 +128,10 @@ async function showTimeline(deps: BotDeps, api: Api, press: TicketPress, answer:
   const { outcome } = await sendAnswer(api, deps.log, { chatId: telegramId }, { text });
   await markPrivateChat(deps.db, telegramId, outcome === 'sent');
   if (outcome === 'sent') return answer.say(press.scope === 'group' ? '📜 Sent to you in private.' : '');
-  return answer.say('📜 I can’t write to you in private yet: press Start in our chat, then press Timeline again.', true);
+  return answer.say(
+    '📜 I can’t write to you in private yet: press Start in our chat, then press Timeline again.',
+    true,
+  );
 }
 
 async function inspectText(deps: BotDeps, ticket: TicketView, scope: Scope): Promise<FormattedString> {

@@ -185,7 +185,11 @@ function renderKeyboard(ticket: TicketView): InlineKeyboardMarkup {
   if (ticket.state === 'resolved') return { inline_keyboard: [[button('↩️ Reopen', 'reopen'), inspect, timeline]] };
   const first = [...stateButtons(ticket, button), inspect];
   const orders = ticket.breaker ? breakerButtons(ticket.id, ticket.breaker) : [];
-  return { inline_keyboard: [first, mendButtons(ticket, button), ...dutyButtons(ticket, button), ...orders].filter((row) => row.length > 0) };
+  return {
+    inline_keyboard: [first, mendButtons(ticket, button), ...dutyButtons(ticket, button), ...orders].filter(
+      (row) => row.length > 0,
+    ),
+  };
 }
 
 /** What a breaker that is not closed stands for goes on, whoever has seen it: there is nothing to resolve yet. */

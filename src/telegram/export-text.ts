@@ -8,7 +8,12 @@ import { storyLine } from './timeline-text.ts';
 
 /** A ticket as a file that may be passed on: exact numbers, the whole story, and no ids of customers. */
 export function renderExport(
-  { ticket, story, pages, events }: { ticket: TicketView; story: TicketLogLine[]; pages: PageView[]; events: TicketEvent[] },
+  {
+    ticket,
+    story,
+    pages,
+    events,
+  }: { ticket: TicketView; story: TicketLogLine[]; pages: PageView[]; events: TicketEvent[] },
   now: Date,
 ): string {
   const sections = [
@@ -24,7 +29,9 @@ export function renderExport(
 function factLines(ticket: TicketView): string[] {
   const money = ticket.moneyAtRisk.map(({ amountMinor, currency }) => formatMoney(amountMinor, currency)).join(', ');
   const resolved = ticket.resolvedAt ? `${stamp(ticket.resolvedAt)} by ${ticket.resolvedBy ?? 'itself'}` : '–';
-  const countries = Object.entries(ticket.countries).map(([country, count]) => `${country} ${count}`).join(', ');
+  const countries = Object.entries(ticket.countries)
+    .map(([country, count]) => `${country} ${count}`)
+    .join(', ');
   const rows = [
     ['Severity', ticket.severity],
     ['State', ticket.state],

@@ -1,5 +1,5 @@
 import { FormattedString, fmt } from '@grammyjs/parse-mode';
-import { onCallAt, type OnCall, type Roster, type Watch, watchesBetween } from '../duty/roster.ts';
+import { type OnCall, onCallAt, type Roster, type Watch, watchesBetween } from '../duty/roster.ts';
 import type { Policy } from '../escalation/policy.ts';
 import { nameOf, type Person } from '../people/person.ts';
 import { oneLine } from './line-words.ts';
@@ -71,7 +71,9 @@ function watchLines(roster: Roster, names: Names, zone: string, now: Date): Form
     fmt``,
     head,
     ...watchesBetween(roster, 1, now, to).map((watch) => watchLine(watch, names, zone)),
-    ...(second ? [fmt`Level 2:`, ...watchesBetween(roster, 2, now, to).map((watch) => watchLine(watch, names, zone))] : []),
+    ...(second
+      ? [fmt`Level 2:`, ...watchesBetween(roster, 2, now, to).map((watch) => watchLine(watch, names, zone))]
+      : []),
   ];
 }
 

@@ -37,17 +37,25 @@ function keyboardOf({ ticketId, stateRevision: revision, state }: PageLine): Inl
   const inspect = button('🔍 Inspect', 'inspect');
   if (state === 'open') return { inline_keyboard: [[button('👀 Acknowledge', 'ack'), inspect]] };
   if (state !== 'acknowledged') return { inline_keyboard: [[inspect]] };
-  return { inline_keyboard: [[button('✋ Confirm: still mine', 'confirm'), button('↪️ Release', 'release')], [inspect]] };
+  return {
+    inline_keyboard: [[button('✋ Confirm: still mine', 'confirm'), button('↪️ Release', 'release')], [inspect]],
+  };
 }
 
 /** In the group: who should have been called in private and could not be, by name. */
 export function renderPageFallback(lines: PageLine[]): Picture {
-  const people = new Map(lines.flatMap(({ personId, personName }) => (personId === null ? [] : [[personId, personName!]])));
+  const people = new Map(
+    lines.flatMap(({ personId, personName }) => (personId === null ? [] : [[personId, personName!]])),
+  );
   const tickets = [...new Map(lines.map((line) => [line.ticketId, line])).values()];
   const what = tickets.length === 1 ? '' : ` ${tickets.length} tickets:`;
   if (people.size === 0) {
     const head = fmt`📟 ${FormattedString.bold('Nobody is on call')}, because nobody may act.${what}`;
-    return asPicture([head, ...ticketLines(tickets), fmt`An admin has to be named in ADMIN_IDS, or in the table person.`]);
+    return asPicture([
+      head,
+      ...ticketLines(tickets),
+      fmt`An admin has to be named in ADMIN_IDS, or in the table person.`,
+    ]);
   }
   const head = fmt`📟 ${mentions(people)}: you are called.${what}`;
   const end = fmt`I could not write to ${people.size === 1 ? 'you' : 'each of you'} in private: open our chat and press Start, once.`;

@@ -25,15 +25,21 @@ export const POLICY_HOW_TO = [
 export function renderPolicy(policy: Policy, roster: Roster, people: Person[]): FormattedString {
   const lines = [
     fmt`📐 ${FormattedString.bold('Policy of tickets that open from now on')}`,
-    ...SEVERITIES.map((severity) => fmt`${FormattedString.bold(severity)} ${severityWords(policy.severities[severity])}`),
+    ...SEVERITIES.map(
+      (severity) => fmt`${FormattedString.bold(severity)} ${severityWords(policy.severities[severity])}`,
+    ),
     fmt`Working hours: ${hoursWords(policy)}`,
-    ...([1, 2] as const).map((level) => fmt`Level ${level}: ${rotationWords(roster.rotations.get(level), level, people)}`),
+    ...([1, 2] as const).map(
+      (level) => fmt`Level ${level}: ${rotationWords(roster.rotations.get(level), level, people)}`,
+    ),
   ];
   return FormattedString.join(lines, '\n');
 }
 
 function severityWords(policy: SeverityPolicy): string {
-  const calls = policy.steps.map((step) => `${step.afterMinutes === 0 ? 'at once' : durationWords(step.afterMinutes)} ${LEVELS[step.level]}`);
+  const calls = policy.steps.map(
+    (step) => `${step.afterMinutes === 0 ? 'at once' : durationWords(step.afterMinutes)} ${LEVELS[step.level]}`,
+  );
   const then = policy.thenEveryMinutes === null ? '' : `, then every ${durationWords(policy.thenEveryMinutes)}`;
   const rounds = policy.rounds === 1 ? '' : `, ${policy.rounds} rounds`;
   const lapse = policy.lapseMinutes === null ? '' : ` · confirm every ${durationWords(policy.lapseMinutes)}`;
@@ -54,7 +60,8 @@ function rotationWords(rotation: Rotation | undefined, level: 1 | 2, people: Per
     const person = people.find((one) => one.telegramId === id);
     return person ? oneLine(nameOf(person), 40) : `${id} (may not act)`;
   });
-  const turn = rotation.everyDays === 1 ? 'daily' : rotation.everyDays === 7 ? 'weekly' : `every ${rotation.everyDays} days`;
+  const turn =
+    rotation.everyDays === 1 ? 'daily' : rotation.everyDays === 7 ? 'weekly' : `every ${rotation.everyDays} days`;
   return `${names.join(', ')} · ${turn} at ${rotation.handOver} ${rotation.zone}, ${names[0]} from ${rotation.startsOn}`;
 }
 

@@ -73,7 +73,12 @@ export async function callsOf(db: Db, ticketId: number): Promise<Called[]> {
 }
 
 export async function storyOf(db: Db, ticketId: number): Promise<string[]> {
-  const lines = await db.selectFrom('ticket_log').select('text').where('ticket_id', '=', ticketId).orderBy('id').execute();
+  const lines = await db
+    .selectFrom('ticket_log')
+    .select('text')
+    .where('ticket_id', '=', ticketId)
+    .orderBy('id')
+    .execute();
   return lines.map((line) => line.text);
 }
 
@@ -83,5 +88,10 @@ export async function stateOf(db: Db, ticketId: number): Promise<string | undefi
 
 /** Messages that wait to be sent, by their keys. */
 export async function noticesOf(db: Db, kind: string) {
-  return db.selectFrom('notice').select(['key', 'person_id', 'body', 'wanted_revision']).where('kind', '=', kind).orderBy('id').execute();
+  return db
+    .selectFrom('notice')
+    .select(['key', 'person_id', 'body', 'wanted_revision'])
+    .where('kind', '=', kind)
+    .orderBy('id')
+    .execute();
 }

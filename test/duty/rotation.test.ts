@@ -84,7 +84,9 @@ test('the turn of somebody who may not be called falls to the next, and moves no
 test('a rotation in which nobody may be called has no turns, and ends no search', () => {
   expect(who(daily, '2026-11-24T12:00:00Z', () => false)).toBeNull();
   expect(who({ ...daily, people: [] }, '2026-11-24T12:00:00Z')).toBeNull();
-  expect(turnsBetween({ ...daily, people: [] }, at('2026-11-24T12:00:00Z'), at('2026-12-24T12:00:00Z'), everybody)).toEqual([]);
+  expect(
+    turnsBetween({ ...daily, people: [] }, at('2026-11-24T12:00:00Z'), at('2026-12-24T12:00:00Z'), everybody),
+  ).toEqual([]);
 });
 
 test('who comes next is somebody else, and of one alone nobody', () => {

@@ -2,8 +2,8 @@ import { sql } from 'kysely';
 import { beforeEach, expect, test } from 'vitest';
 import { sweepOnce } from '../../src/duty/sweep.ts';
 import { checkSweep } from '../../src/duty/sweep-checker.ts';
-import { DEFAULT_POLICY } from '../../src/escalation/policy.ts';
 import { savePolicy } from '../../src/escalation/deadline-store.ts';
+import { DEFAULT_POLICY } from '../../src/escalation/policy.ts';
 import { acknowledgeTicket, resolveTicket } from '../../src/escalation/ticket-acts.ts';
 import { confirmTicket, escalateTicket, snoozeTicket } from '../../src/escalation/ticket-duty-acts.ts';
 import { markSeverity } from '../../src/escalation/ticket-store.ts';
@@ -26,7 +26,7 @@ import {
 const { db } = await createTestDatabase();
 const ann = { personId: ANN, name: 'Ann' };
 let commands = 0;
-const by = (ticketId: number, minute: number, actor = ann) => {
+const by = (ticketId: number, minute: number, actor: { personId: number; name: string } = ann) => {
   commands += 1;
   return { ticketId, actor, seenRevision: null, commandId: `c${commands}`, now: after(minute) };
 };
@@ -37,7 +37,9 @@ test('a P1 that nobody acknowledges calls the on-call, again, the second level, 
   const id = await openTicket(db, 'P1');
   await sweepFrom(db, NOON, after(125));
   const calls = await callsOf(db, id);
-  const minutes = [...new Set(calls.filter(({ reason }) => reason !== 'warning' && reason !== 'overdue').map((call) => call.minute))];
+  const minutes = [
+    ...new Set(calls.filter(({ reason }) => reason !== 'warning' && reason !== 'overdue').map((call) => call.minute)),
+  ];
   expect(minutes).toEqual([0, 5, 10, 20, 25, 30, 40, 45, 50, 60, 90, 120]);
   const at = (minute: number) => calls.filter((call) => call.minute === minute).map((call) => call.person);
   expect(at(0)).toEqual([ANN]);
@@ -190,7 +192,7 @@ test('what was missed while nobody swept is made up for once, on the highest lev
 
 test('a ticket keeps the policy it opened with; one that opens later has the new one', async () => {
   const before = await openTicket(db, 'P1');
-  const P1 = { ...DEFAULT_POLICY.severities.P1, steps: [{ afterMinutes: 1, level: 3 as const }] };
+  const P1 = { ...DEFAULT_POLICY.severities.P1, rounds: 1, steps: [{ afterMinutes: 1, level: 3 as const }] };
   await savePolicy(db, { ...DEFAULT_POLICY, severities: { ...DEFAULT_POLICY.severities, P1 } }, 'Cara');
   const later = await openTicket(db, 'P1');
   await sweepFrom(db, NOON, after(2));
@@ -252,7 +254,8 @@ test('when nobody may act at all the group is told that nobody is on call', asyn
 test('a call at the very beginning redraws no card, later ones do', async () => {
   const id = await openTicket(db, 'P1');
   const wanted = async () =>
-    (await db.selectFrom('ticket').select('wanted_revision').where('id', '=', id).executeTakeFirstOrThrow()).wanted_revision;
+    (await db.selectFrom('ticket').select('wanted_revision').where('id', '=', id).executeTakeFirstOrThrow())
+      .wanted_revision;
   const before = await wanted();
   await sweepOnce({ db }, NOON);
   expect(await wanted()).toBe(before);
@@ -263,7 +266,8 @@ test('a call at the very beginning redraws no card, later ones do', async () => 
 test('a call by itself makes no button stale; a lapse does', async () => {
   const id = await openTicket(db, 'P1');
   const revision = async () =>
-    (await db.selectFrom('ticket').select('state_revision').where('id', '=', id).executeTakeFirstOrThrow()).state_revision;
+    (await db.selectFrom('ticket').select('state_revision').where('id', '=', id).executeTakeFirstOrThrow())
+      .state_revision;
   const before = await revision();
   await sweepFrom(db, NOON, after(20));
   expect(await revision()).toBe(before);
@@ -274,8 +278,7 @@ test('a call by itself makes no button stale; a lapse does', async () => {
 
 test('a deadline that nobody has served for a minute is a ticket; a younger one is none', async () => {
   await openTicket(db, 'P1');
-  const check = (seconds: number) =>
-    checkSweep({ db, onTicket: () => {} }, new Date(NOON.getTime() + seconds * 1000));
+  const check = (seconds: number) => checkSweep({ db, onTicket: () => {} }, new Date(NOON.getTime() + seconds * 1000));
   expect(await check(59)).toEqual({ unserved: 0 });
   expect(await check(61)).toEqual({ unserved: 1 });
   const found = await db.selectFrom('ticket').select('severity').where('error_family', '=', 'deadlines').execute();

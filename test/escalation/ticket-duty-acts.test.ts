@@ -121,7 +121,12 @@ test('what everybody must hear of is said under the card, the rest is not', asyn
   await handOverTicket(db, { ...by(), to: ben });
   await snoozeTicket(db, { ...by(), until: soon() });
   await resolveTicket(db, { ...by(), reason: null });
-  const notices = await db.selectFrom('notice').select('body').where('ticket_id', '=', ticketId).orderBy('id').execute();
+  const notices = await db
+    .selectFrom('notice')
+    .select('body')
+    .where('ticket_id', '=', ticketId)
+    .orderBy('id')
+    .execute();
   expect(notices.map(({ body }) => body.text)).toEqual([
     `👀 T-${ticketId} acknowledged by Ann`,
     `🤝 T-${ticketId} handed over to Ben by Ann`,
@@ -164,12 +169,19 @@ test('of two engineers who press at once, whatever they press and whoever comes 
       // Only the owner may confirm, so both are she: on the phone and at the desk.
       const press = (name: string) => () => PRESSES[name]!(by(ann, seen));
       const [one, two] = [press(first), press(second)];
-      const results = order === 'together' ? await Promise.all([one(), two()]) : await inTurn(order === 'first' ? [one, two] : [two, one]);
+      const results =
+        order === 'together'
+          ? await Promise.all([one(), two()])
+          : await inTurn(order === 'first' ? [one, two] : [two, one]);
       expect(results.map(({ outcome }) => outcome).sort()).toEqual(['done', 'stale']);
       const truth = await view();
       expect(truth.stateRevision).toBe(seen + 1);
       const told = results.find(({ outcome }) => outcome === 'stale')!.ticket!;
-      expect(told).toMatchObject({ state: truth.state, ownerName: truth.ownerName, stateRevision: truth.stateRevision });
+      expect(told).toMatchObject({
+        state: truth.state,
+        ownerName: truth.ownerName,
+        stateRevision: truth.stateRevision,
+      });
       const acts = await db.selectFrom('ticket_act').select('action').where('ticket_id', '=', ticketId).execute();
       expect(acts).toHaveLength(state === 'open' ? 1 : 2);
     }),

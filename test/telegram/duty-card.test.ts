@@ -5,9 +5,16 @@ import { ticketView } from './ticket-fixture.ts';
 
 const NOW = new Date('2026-11-22T12:05:00Z');
 const at = (time: string) => new Date(`2026-11-22T${time}:00Z`);
-const calm: TicketDuty = { nextCall: null, resolveBy: at('13:04'), ownerUntil: null, isConfirmAsked: false, snoozedUntil: null };
+const calm: TicketDuty = {
+  nextCall: null,
+  resolveBy: at('13:04'),
+  ownerUntil: null,
+  isConfirmAsked: false,
+  snoozedUntil: null,
+};
 
-const cardOf = (duty: TicketDuty, changes: Partial<TicketView> = {}) => renderCard(ticketView({ duty, ...changes }), NOW);
+const cardOf = (duty: TicketDuty, changes: Partial<TicketView> = {}) =>
+  renderCard(ticketView({ duty, ...changes }), NOW);
 const ownerLine = (duty: TicketDuty, changes: Partial<TicketView> = {}) => cardOf(duty, changes).text.split('\n')[2];
 const rows = (duty: TicketDuty, changes: Partial<TicketView> = {}) =>
   cardOf(duty, changes).keyboard.inline_keyboard.map((row) => row.map(({ text }) => text));
@@ -18,8 +25,16 @@ test.each<[string, TicketDuty, Partial<TicketView>]>([
     { ...calm, nextCall: { at: at('12:14'), level: 2 } },
     {},
   ],
-  ['owner – · everyone is called at 12:24 · resolve by 13:04', { ...calm, nextCall: { at: at('12:24'), level: 3 } }, {}],
-  ['owner – · on-call is called again at 12:29 · resolve by 13:04', { ...calm, nextCall: { at: at('12:29'), level: 1 } }, {}],
+  [
+    'owner – · everyone is called at 12:24 · resolve by 13:04',
+    { ...calm, nextCall: { at: at('12:24'), level: 3 } },
+    {},
+  ],
+  [
+    'owner – · on-call is called again at 12:29 · resolve by 13:04',
+    { ...calm, nextCall: { at: at('12:29'), level: 1 } },
+    {},
+  ],
   [
     'owner Ann · confirm by 12:34 · resolve by 13:04',
     { ...calm, ownerUntil: at('12:34') },
@@ -35,16 +50,16 @@ test('a ticket that was never planned says nothing of it', () => {
 });
 
 test('while nobody has it there are Snooze and Escalate', () => {
-  expect(rows(calm)).toEqual([
-    ['👀 Acknowledge', '🔍 Inspect'],
-    ['🔁 Retry…'],
-    ['⏸ Snooze 30 min', '⬆ Escalate'],
-  ]);
+  expect(rows(calm)).toEqual([['👀 Acknowledge', '🔍 Inspect'], ['🔁 Retry…'], ['⏸ Snooze 30 min', '⬆ Escalate']]);
 });
 
 test('who has it may resolve, release and hand it over; Confirm comes when they are asked', () => {
   const owned = { state: 'acknowledged', ownerId: 1, ownerName: 'Ann' } as const;
-  expect(rows({ ...calm, ownerUntil: at('12:34') }, owned).flat().join()).not.toContain('Confirm');
+  expect(
+    rows({ ...calm, ownerUntil: at('12:34') }, owned)
+      .flat()
+      .join(),
+  ).not.toContain('Confirm');
   expect(rows({ ...calm, ownerUntil: at('12:34'), isConfirmAsked: true }, owned)).toEqual([
     ['✅ Resolve', '🔍 Inspect'],
     ['🔁 Retry…'],

@@ -48,7 +48,9 @@ describe('buttons', () => {
     await press(ANN, await acknowledged(ticketId, await showCard(ticketId)), 'Hand over');
     const question = telegram().messages(GROUP).at(-1)!;
     await press(ANN, await showCard(ticketId), 'Release');
-    expect(await press(ANN, question.messageId, 'Ben')).toMatch(/is open and nobody owns it\. Released by Ann at \d\d:\d\d/);
+    expect(await press(ANN, question.messageId, 'Ben')).toMatch(
+      /is open and nobody owns it\. Released by Ann at \d\d:\d\d/,
+    );
     expect((await view(ticketId)).ownerName).toBeNull();
   });
 
@@ -64,7 +66,11 @@ describe('buttons', () => {
   test('Confirm is the owner’s alone', async () => {
     const { ticketId } = await seedTicket(1);
     await press(ANN, await showCard(ticketId), 'Acknowledge');
-    await db.updateTable('ticket').set({ confirm_at: null, owner_until: new Date(Date.now() + 60_000) }).where('id', '=', ticketId).execute();
+    await db
+      .updateTable('ticket')
+      .set({ confirm_at: null, owner_until: new Date(Date.now() + 60_000) })
+      .where('id', '=', ticketId)
+      .execute();
     const card = await showCard(ticketId);
     expect(await press(BEN, card, 'Confirm')).toContain('Acknowledged by Ann');
     expect(await press(ANN, card, 'Confirm')).toMatch(/still yours/);
@@ -81,7 +87,8 @@ describe('buttons', () => {
 
   test.each([VIC, STRANGER])('who may not act changes nothing by them: %s', async (who) => {
     const { ticketId } = await seedTicket(1);
-    for (const button of ['Snooze', 'Escalate']) expect(await press(who, await showCard(ticketId), button)).toMatch(/^🔒/);
+    for (const button of ['Snooze', 'Escalate'])
+      expect(await press(who, await showCard(ticketId), button)).toMatch(/^🔒/);
     expect((await view(ticketId)).stateRevision).toBe(1);
   });
 
@@ -125,7 +132,8 @@ async function acknowledged(ticketId: number, card: number): Promise<number> {
 }
 
 async function cardsOf(ticketId: number): Promise<number | null | undefined> {
-  return (await db.selectFrom('card').select('message_id').where('ticket_id', '=', ticketId).executeTakeFirst())?.message_id;
+  return (await db.selectFrom('card').select('message_id').where('ticket_id', '=', ticketId).executeTakeFirst())
+    ?.message_id;
 }
 
 describe('/oncall and /shift', () => {

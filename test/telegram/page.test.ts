@@ -30,7 +30,9 @@ const toBen = () => chat.texts(BEN).filter((text) => text.startsWith('📟'));
 test('the on-call is told in private what it is, with the buttons to take it and to look at it', async () => {
   const id = await openTicket(db, 'P1', chat.now());
   await say();
-  expect(toBen()).toEqual([expect.stringMatching(new RegExp(`P1 · T-${id} needs you\n.*acme → activation: E\\d+\nnobody has it yet`))]);
+  expect(toBen()).toEqual([
+    expect.stringMatching(new RegExp(`P1 · T-${id} needs you\n.*acme → activation: E\\d+\nnobody has it yet`)),
+  ]);
   const page = chat.telegram.messages(BEN).at(-1)!;
   expect(page.buttons.flat().map(({ text }) => text)).toEqual(['👀 Acknowledge', '🔍 Inspect']);
   expect(await callsOf(db, id)).toMatchObject([{ person: BEN, state: 'delivered' }]);
@@ -91,7 +93,12 @@ test('the group is told in one message of everybody who cannot be reached, and w
 test('a page that is late says what is true when it is read', async () => {
   const id = await openTicket(db, 'P1', chat.now());
   await sweepOnce({ db }, chat.now());
-  await acknowledgeTicket(db, { ticketId: id, actor: { personId: ANN, name: 'Ann' }, seenRevision: null, commandId: `late${id}` });
+  await acknowledgeTicket(db, {
+    ticketId: id,
+    actor: { personId: ANN, name: 'Ann' },
+    seenRevision: null,
+    commandId: `late${id}`,
+  });
   await runPrivateNoticesOnce(chat.deps);
   expect(toBen()[0]).toContain('Ann has it');
 });

@@ -8,18 +8,39 @@ test.each([
   ['rotation 2 off', { asked: 'rotation_off', level: 2 }],
   [
     'rotation 1 Ann, Ben daily 09:00 Europe/Berlin',
-    { asked: 'rotation', level: 1, names: ['Ann', 'Ben'], rotation: { zone: 'Europe/Berlin', handOver: '09:00', everyDays: 1, startsOn: null } },
+    {
+      asked: 'rotation',
+      level: 1,
+      names: ['Ann', 'Ben'],
+      rotation: { zone: 'Europe/Berlin', handOver: '09:00', everyDays: 1, startsOn: null },
+    },
   ],
   [
     'rotation 2 @cara_x, Anna Maria weekly 8:30 UTC from 2026-11-23',
-    { asked: 'rotation', level: 2, names: ['@cara_x', 'Anna Maria'], rotation: { zone: 'UTC', handOver: '08:30', everyDays: 7, startsOn: '2026-11-23' } },
+    {
+      asked: 'rotation',
+      level: 2,
+      names: ['@cara_x', 'Anna Maria'],
+      rotation: { zone: 'UTC', handOver: '08:30', everyDays: 7, startsOn: '2026-11-23' },
+    },
   ],
   [
     'rotation 1 Ann every 3 days at 09:00 from 2026-11-23',
-    { asked: 'rotation', level: 1, names: ['Ann'], rotation: { zone: 'UTC', handOver: '09:00', everyDays: 3, startsOn: '2026-11-23' } },
+    {
+      asked: 'rotation',
+      level: 1,
+      names: ['Ann'],
+      rotation: { zone: 'UTC', handOver: '09:00', everyDays: 3, startsOn: '2026-11-23' },
+    },
   ],
-  ['hours Mon-Fri 09:00-18:00 Europe/Berlin', { asked: 'hours', hours: { zone: 'Europe/Berlin', days: [1, 2, 3, 4, 5], from: '09:00', to: '18:00' } }],
-  ['hours mon,wed,sat 8:00-12:00', { asked: 'hours', hours: { zone: 'UTC', days: [1, 3, 6], from: '08:00', to: '12:00' } }],
+  [
+    'hours Mon-Fri 09:00-18:00 Europe/Berlin',
+    { asked: 'hours', hours: { zone: 'Europe/Berlin', days: [1, 2, 3, 4, 5], from: '09:00', to: '18:00' } },
+  ],
+  [
+    'hours mon,wed,sat 8:00-12:00',
+    { asked: 'hours', hours: { zone: 'UTC', days: [1, 3, 6], from: '08:00', to: '12:00' } },
+  ],
   [
     'P1 call 0m 1, 5m on-call, 10m 2, 20m everyone',
     {

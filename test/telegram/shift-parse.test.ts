@@ -21,7 +21,10 @@ test.each([
 test('times are of the rotation’s zone, also on the day its clock changes', () => {
   expect(parse('me until 18:00', 'Europe/Berlin')).toMatchObject({ endsAt: at('22T17:00') });
   const spring = parseShift('me 2027-03-28 01:00 until 04:00', NOW, 'Europe/Berlin');
-  expect(spring).toMatchObject({ startsAt: new Date('2027-03-28T00:00:00Z'), endsAt: new Date('2027-03-28T02:00:00Z') });
+  expect(spring).toMatchObject({
+    startsAt: new Date('2027-03-28T00:00:00Z'),
+    endsAt: new Date('2027-03-28T02:00:00Z'),
+  });
 });
 
 test('the second level is named at the end', () => {

@@ -25,6 +25,12 @@ export function whoWords(found: 'none' | 'several', name: string, people: Person
     const username = person.username === null ? String(person.telegramId) : `@${person.username}`;
     return `${nameOf(person)} (${username})`;
   });
-  const what = found === 'none' ? `I know nobody called ${oneLine(name, 40)} who may act.` : `Several are called ${oneLine(name, 40)}: use the @name.`;
-  return `🤔 ${what} There ${known.length === 1 ? 'is' : 'are'}: ${known.slice(0, 20).map((one) => oneLine(one, 60)).join(', ')}. Nothing has changed.`;
+  const what =
+    found === 'none'
+      ? `I know nobody called ${oneLine(name, 40)} who may act.`
+      : `Several are called ${oneLine(name, 40)}: use the @name.`;
+  return `🤔 ${what} There ${known.length === 1 ? 'is' : 'are'}: ${known
+    .slice(0, 20)
+    .map((one) => oneLine(one, 60))
+    .join(', ')}. Nothing has changed.`;
 }

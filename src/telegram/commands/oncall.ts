@@ -1,5 +1,5 @@
-import { readPolicy } from '../../escalation/deadline-store.ts';
 import { readRoster } from '../../duty/roster-store.ts';
+import { readPolicy } from '../../escalation/deadline-store.ts';
 import { listActivePeople } from '../../people/person-store.ts';
 import { renderOnCall } from '../oncall-text.ts';
 import type { Command } from './command.ts';

@@ -9,7 +9,12 @@ import { parseDuration } from './breaker-parse.ts';
 export type AskedPolicy =
   | { asked: 'show' }
   | { asked: 'defaults' }
-  | { asked: 'rotation'; level: 1 | 2; names: string[]; rotation: Omit<Rotation, 'people' | 'startsOn'> & { startsOn: string | null } }
+  | {
+      asked: 'rotation';
+      level: 1 | 2;
+      names: string[];
+      rotation: Omit<Rotation, 'people' | 'startsOn'> & { startsOn: string | null };
+    }
   | { asked: 'rotation_off'; level: 1 | 2 }
   | { asked: 'hours'; hours: WorkingHours }
   | { asked: 'severity'; severity: Severity; change: Partial<SeverityPolicy> }
@@ -46,13 +51,16 @@ function unclear(wrong: PolicyMistake): AskedPolicy {
 
 const TIME = '([01]?\\d|2[0-3]):([0-5]\\d)';
 /** `Ann, Ben daily 09:00 Europe/Berlin from 2026-11-23` */
-const ROTATION = new RegExp(`^(.*?) ?\\b(daily|weekly|every (\\d{1,3}) days?) (?:at )?(\\S+)(?: (?!from )(\\S+))?(?: from (\\S+))?$`, 'i');
+const ROTATION = /^(.*?) ?\b(daily|weekly|every (\d{1,3}) days?) (?:at )?(\S+)(?: (?!from )(\S+))?(?: from (\S+))?$/i;
 
 function parseRotation(level: 1 | 2, text: string): AskedPolicy {
   if (/^off$/i.test(text)) return { asked: 'rotation_off', level };
   const [, people, turn, days, time, zone = 'UTC', startsOn = null] = ROTATION.exec(text) ?? [];
   if (people === undefined) return unclear('no_turn');
-  const names = people.split(',').map((name) => name.trim()).filter((name) => name !== '');
+  const names = people
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
   if (names.length === 0) return unclear('nobody_named');
   const handOver = readTime(time!);
   if (handOver === null) return unclear('no_such_time');
@@ -93,11 +101,16 @@ function parseHours(text: string): AskedPolicy {
 }
 
 function readDays(text: string): number[] | null {
-  const parts = text.toLowerCase().split(',').map((part) => {
-    const ends = part.split(/[-–]/).map((day) => DAY_NAMES.indexOf(day.slice(0, 3)) + 1);
-    const [first = 0, last = first] = ends;
-    return ends.length > 2 || first < 1 || last < first ? null : Array.from({ length: last - first + 1 }, (_, n) => first + n);
-  });
+  const parts = text
+    .toLowerCase()
+    .split(',')
+    .map((part) => {
+      const ends = part.split(/[-–]/).map((day) => DAY_NAMES.indexOf(day.slice(0, 3)) + 1);
+      const [first = 0, last = first] = ends;
+      return ends.length > 2 || first < 1 || last < first
+        ? null
+        : Array.from({ length: last - first + 1 }, (_, n) => first + n);
+    });
   if (parts.some((part) => part === null)) return null;
   return [...new Set(parts.flatMap((part) => part ?? []))].sort((a, b) => a - b);
 }

@@ -2,13 +2,13 @@ import { fmt } from '@grammyjs/parse-mode';
 import { deleteRotation, readRoster, saveRotation } from '../../duty/roster-store.ts';
 import { readPolicy, savePolicy } from '../../escalation/deadline-store.ts';
 import { DEFAULT_POLICY, type Policy } from '../../escalation/policy.ts';
-import { nameOf, type Person } from '../../people/person.ts';
+import { nameOf } from '../../people/person.ts';
 import { listActivePeople } from '../../people/person-store.ts';
 import type { Answer, BotDeps } from '../bot-context.ts';
 import { POLICY_HOW_TO, renderPolicy } from '../policy-text.ts';
 import { type Command, type CommandRequest, say, sayInPrivate } from './command.ts';
 import { findColleague, whoWords } from './find-person.ts';
-import { type AskedPolicy, parsePolicy, type PolicyMistake } from './policy-parse.ts';
+import { type AskedPolicy, type PolicyMistake, parsePolicy } from './policy-parse.ts';
 
 export const policy: Command = {
   name: 'policy',
@@ -57,10 +57,12 @@ type AskedRotation = Extract<AskedPolicy, { asked: 'rotation' }>;
 
 async function setRotation(deps: BotDeps, request: CommandRequest, asked: AskedRotation): Promise<Answer> {
   const people = await listActivePeople(deps.db);
-  const found = asked.names.map((name) => ({ name, ...findColleague(people, name, request.person!) }));
-  const missing = found.find((one) => one.found !== 'one');
-  if (missing && missing.found !== 'one') return say(whoWords(missing.found, missing.name, people));
-  const ids = found.map((one) => (one as { person: Person }).person.telegramId);
+  const ids: number[] = [];
+  for (const name of asked.names) {
+    const found = findColleague(people, name, request.person!);
+    if (found.found !== 'one') return say(whoWords(found.found, name, people));
+    ids.push(found.person.telegramId);
+  }
   const { level, rotation } = asked;
   const startsOn = rotation.startsOn ?? today(deps.clock.now(), rotation.zone);
   await saveRotation(deps.db, level, { ...rotation, people: ids, startsOn }, nameOf(request.person!));
@@ -73,7 +75,10 @@ function today(now: Date, zone: string): string {
 
 async function endRotation(deps: BotDeps, level: 1 | 2): Promise<Answer> {
   const isGone = await deleteRotation(deps.db, level);
-  return show(deps, isGone ? fmt`👌 Level ${level} has no rotation any more.` : fmt`👌 Level ${level} had no rotation.`);
+  return show(
+    deps,
+    isGone ? fmt`👌 Level ${level} has no rotation any more.` : fmt`👌 Level ${level} had no rotation.`,
+  );
 }
 
 type AskedChange = Extract<AskedPolicy, { asked: 'defaults' | 'hours' | 'severity' }>;
@@ -91,7 +96,10 @@ function changed(before: Policy, asked: AskedChange): Policy {
       return { ...before, hours: asked.hours };
     case 'severity': {
       const { severity, change } = asked;
-      return { ...before, severities: { ...before.severities, [severity]: { ...before.severities[severity], ...change } } };
+      return {
+        ...before,
+        severities: { ...before.severities, [severity]: { ...before.severities[severity], ...change } },
+      };
     }
   }
 }

@@ -57,7 +57,10 @@ async function readZone({ db, clock }: BotDeps): Promise<string> {
 async function list({ db, clock }: BotDeps, zone: string): Promise<Answer> {
   const [covers, people] = [await listCovers(db, clock.now()), await listActivePeople(db)];
   const lines = covers.map((one) => fmt`#${one.id} · ${coverWords(one, people, zone)}`);
-  const head = lines.length === 0 ? fmt`🤝 Nobody covers for anybody. /oncall shows the turns.` : fmt`🤝 ${FormattedString.bold('Covers')}`;
+  const head =
+    lines.length === 0
+      ? fmt`🤝 Nobody covers for anybody. /oncall shows the turns.`
+      : fmt`🤝 ${FormattedString.bold('Covers')}`;
   return { text: FormattedString.join([head, ...lines, fmt``, fmt`${howTo(zone)}`], '\n') };
 }
 
@@ -85,7 +88,9 @@ async function cover(deps: BotDeps, request: CommandRequest, asked: AskedCover, 
   const id = await insertCover(deps.db, draft);
   if (id === null) return sayTaken(deps, draft, people, zone);
   await tellCoverer(deps, request, found.person, { ...draft, id }, zone);
-  return say(`🤝 Done: ${coverWords(draft, people, zone)}. /shift cancel ${id} calls it off.${reachWords(found.person)}`);
+  return say(
+    `🤝 Done: ${coverWords(draft, people, zone)}. /shift cancel ${id} calls it off.${reachWords(found.person)}`,
+  );
 }
 
 function reachWords({ privateChat }: Person): string {

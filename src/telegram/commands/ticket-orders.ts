@@ -74,7 +74,8 @@ function actBy({ person, updateId }: CommandRequest, ticketId: number) {
 }
 
 function tell(deps: BotDeps, ticketId: number, act: ActWord, { outcome, ticket }: ActResult): Answer {
-  if (outcome === 'unknown' || ticket === null) return say(`🔎 There is no ticket T-${ticketId}. /tickets shows the open ones.`);
+  if (outcome === 'unknown' || ticket === null)
+    return say(`🔎 There is no ticket T-${ticketId}. /tickets shows the open ones.`);
   deps.wake('card');
   deps.wake('notice');
   if (outcome === 'too_early') return say(tooEarlyWords(ticket));

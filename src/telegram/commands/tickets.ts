@@ -31,8 +31,11 @@ function readFilter(args: string, me: Person): Filter | null {
   const word = args.toLowerCase();
   if (word === '' || word === 'all') return { by: {}, words: 'open tickets' };
   if (word === 'mine') return { by: { ownerId: me.telegramId }, words: 'tickets of yours' };
-  if (/^p[1-4]$/.test(word)) return { by: { severity: word.toUpperCase() as Severity }, words: `open ${word.toUpperCase()} tickets` };
-  return /^un(?:ack|acked|acknowledged)$/.test(word) ? { by: { state: 'open' }, words: 'unacknowledged tickets' } : null;
+  if (/^p[1-4]$/.test(word))
+    return { by: { severity: word.toUpperCase() as Severity }, words: `open ${word.toUpperCase()} tickets` };
+  return /^un(?:ack|acked|acknowledged)$/.test(word)
+    ? { by: { state: 'open' }, words: 'unacknowledged tickets' }
+    : null;
 }
 
 function renderTickets(open: TicketView[], words: string): FormattedString {
