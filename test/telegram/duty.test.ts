@@ -12,6 +12,8 @@ const view = async (ticketId: number) => (await findTicket(db, ticketId))!;
 const said = async (who: number, text: string, where = who) => (await ask(who, where, text)).text;
 
 beforeEach(async () => {
+  for (const [id, name] of [[ANN, 'Ann'] as const, [BEN, 'Ben'] as const])
+    await db.updateTable('person').set({ first_name: name }).where('telegram_id', '=', id).execute();
   await db.deleteFrom('cover').execute();
   await db.deleteFrom('rotation').execute();
   await db.deleteFrom('duty_policy').execute();

@@ -65,15 +65,17 @@ describe('menus', () => {
 
   test('an engineer with a private chat has a menu of their own, a viewer only what they may do, and nobody else has one', () => {
     const menus = listMenus([person(1, 'engineer', true), person(2, 'viewer', true), person(3, 'admin', false)], -100);
+    const ticketActs = ['oncall', 'shift', 'resolve', 'severity', 'merge', 'export'];
+    const acting = ['tickets', 'ticket', 'tx', 'retry', 'breaker', 'note', ...ticketActs];
     const named = menus.map(({ scope, commands }) => [
       scope.type === 'chat' ? scope.chat_id : scope.type,
       commands.map(({ command }) => command),
     ]);
     expect(named).toEqual([
       ['all_private_chats', ['start', 'help']],
-      [-100, ['tickets', 'ticket', 'tx', 'breaker', 'note', 'help']],
-      [1, ['tickets', 'ticket', 'tx', 'retry', 'breaker', 'note', 'help', 'start']],
-      [2, ['tickets', 'ticket', 'tx', 'breaker', 'help', 'start']],
+      [-100, ['tickets', 'ticket', 'tx', 'breaker', 'note', 'oncall', 'help']],
+      [1, [...acting, 'help', 'start']],
+      [2, ['tickets', 'ticket', 'tx', 'breaker', 'oncall', 'export', 'help', 'start']],
     ]);
   });
 

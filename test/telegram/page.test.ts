@@ -87,7 +87,7 @@ test('the group is told in one message of everybody who cannot be reached, and w
   const message = chat.telegram.messages(CHAT).findLast(({ text }) => text.startsWith('📟'))!;
   expect(message.text).toContain('Ann, Ben, Cara: you are called. 4 tickets:');
   expect(message.text).toContain(`P1 T-${id}`);
-  expect(message.entities.filter(({ type }) => type === 'text_mention')).toHaveLength(3);
+  expect(message.entities.filter(({ type }) => type === 'text_mention' || type === 'text_link')).toHaveLength(3);
 });
 
 test('a page that is late says what is true when it is read', async () => {
