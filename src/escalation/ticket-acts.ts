@@ -1,4 +1,5 @@
 import type { Transaction } from 'kysely';
+import { appendAudit } from '../audit/audit-store.ts';
 import { putNotice } from '../notice/notice-store.ts';
 import type { Actor } from '../people/person.ts';
 import type { Db } from '../platform/database.ts';
@@ -7,6 +8,7 @@ import { scrubText } from '../platform/scrub.ts';
 import { isBreakerHoldingOn } from './breaker-ticket-query.ts';
 import { mergeTicket } from './merge-ticket.ts';
 import { findTicket } from './ticket-query.ts';
+import { findStanding, type TicketStanding } from './ticket-standing-query.ts';
 import {
   appendLog,
   findOpenTwin,
@@ -145,10 +147,12 @@ async function changeOnce(
   if (before) return 'repeated';
   if (!fitting) return 'stale';
   await insertActOnce(trx, act);
+  const standing = await findStanding(trx, request.ticketId);
   const text = await change(trx);
   const { ticketId, actor, now = null } = request;
   await appendLog(trx, { ticketId, kind: action, actor: actor.name, text, now });
   await tellUnderCard(trx, request, action, text);
+  await putChangeOnRecord(trx, request, action, standing);
   return 'done';
 }
 
@@ -168,6 +172,18 @@ async function tellUnderCard(trx: Trx, request: ActRequest, action: string, text
   const { ticketId, commandId } = request;
   const body = { text: scrubText(`${emoji} ${ticketName(ticketId)} ${text}`) };
   await putNotice(trx, { key: `told:${ticketId}:${commandId}`, kind: 'ticket', ticketId, body });
+}
+
+/** What the act changed, in its own transaction: one is not there without the other. */
+async function putChangeOnRecord(
+  trx: Trx,
+  { ticketId, actor }: ActRequest,
+  action: string,
+  before: TicketStanding,
+): Promise<void> {
+  const after = await findStanding(trx, ticketId);
+  const done = { actor: `telegram:${actor.personId}`, action: `ticket:${action}`, target: `T-${ticketId}` };
+  await appendAudit(trx, { ...done, allowed: true, before, after });
 }
 
 async function mergeTwin(trx: Trx, ticketId: number): Promise<void> {

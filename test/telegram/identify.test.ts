@@ -53,6 +53,11 @@ describe('where it was sent', () => {
   });
 });
 
+const ADMINS =
+  'tickets ticket tx retry breaker note oncall shift resolve severity merge export policy me enroll roles freeze help start'.split(
+    ' ',
+  );
+
 describe('menus', () => {
   const person = (telegramId: number, role: Person['role'], privateChat: boolean): Person => ({
     telegramId,
@@ -64,9 +69,11 @@ describe('menus', () => {
   });
 
   test('an engineer with a private chat has a menu of their own, a viewer only what they may do, and nobody else has one', () => {
-    const menus = listMenus([person(1, 'engineer', true), person(2, 'viewer', true), person(3, 'admin', false)], -100);
+    const menus = listMenus(
+      [person(1, 'engineer', true), person(2, 'viewer', true), person(3, 'admin', false), person(4, 'admin', true)],
+      -100,
+    );
     const ticketActs = ['oncall', 'shift', 'resolve', 'severity', 'merge', 'export'];
-    const acting = ['tickets', 'ticket', 'tx', 'retry', 'breaker', 'note', ...ticketActs];
     const named = menus.map(({ scope, commands }) => [
       scope.type === 'chat' ? scope.chat_id : scope.type,
       commands.map(({ command }) => command),
@@ -74,8 +81,9 @@ describe('menus', () => {
     expect(named).toEqual([
       ['all_private_chats', ['start', 'help']],
       [-100, ['tickets', 'ticket', 'tx', 'breaker', 'note', 'oncall', 'help']],
-      [1, [...acting, 'help', 'start']],
-      [2, ['tickets', 'ticket', 'tx', 'breaker', 'oncall', 'export', 'help', 'start']],
+      [1, ['tickets', 'ticket', 'tx', 'retry', 'breaker', 'note', ...ticketActs, 'me', 'enroll', 'help', 'start']],
+      [2, ['tickets', 'ticket', 'tx', 'breaker', 'oncall', 'export', 'me', 'enroll', 'help', 'start']],
+      [4, ADMINS],
     ]);
   });
 

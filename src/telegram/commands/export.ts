@@ -15,6 +15,7 @@ export const exportTicket: Command = {
   hint: 'A ticket and its whole story as a Markdown file',
   example: '/export T-1042',
   act: 'read',
+  risk: 'R0',
   menus: ['private'],
   run: async (deps, request) => {
     if (request.scope === 'group') return sayInPrivate(request, 'Files are sent');

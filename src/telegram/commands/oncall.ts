@@ -9,6 +9,7 @@ export const oncall: Command = {
   hint: 'Who is called now, and in the next days',
   example: '/oncall',
   act: 'read',
+  risk: 'R0',
   menus: ['group', 'private'],
   run: async ({ db, clock }) => {
     const now = clock.now();

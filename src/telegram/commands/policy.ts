@@ -15,6 +15,8 @@ export const policy: Command = {
   hint: 'Who is called when: rotations, levels, times (admins)',
   example: '/policy',
   act: 'policy',
+  risk: 'R2',
+  riskFor: (args, scope) => (args === '' || scope === 'group' ? 'R0' : 'R2'),
   menus: ['private'],
   run: async (deps, request) => {
     if (request.scope === 'group') return sayInPrivate(request, 'The policy is shown and changed');

@@ -1,12 +1,16 @@
 import type { Scope } from '../bot-context.ts';
 import { breaker } from './breaker.ts';
 import type { Command } from './command.ts';
+import { enroll } from './enroll.ts';
 import { exportTicket } from './export.ts';
+import { freeze, unfreeze } from './freeze.ts';
 import { createHelp } from './help.ts';
+import { me } from './me.ts';
 import { note } from './note.ts';
 import { oncall } from './oncall.ts';
 import { policy } from './policy.ts';
 import { retry } from './retry.ts';
+import { roles } from './roles.ts';
 import { shift } from './shift.ts';
 import { start } from './start.ts';
 import { ticket } from './ticket.ts';
@@ -28,6 +32,11 @@ const COMMANDS: Command[] = [
   merge,
   exportTicket,
   policy,
+  me,
+  enroll,
+  roles,
+  freeze,
+  unfreeze,
   createHelp(menuOf),
   start,
 ];
@@ -38,6 +47,10 @@ export function findCommand(name: string): Command | null {
 
 export function menuOf(scope: Scope): Command[] {
   return COMMANDS.filter((command) => command.menus.includes(scope));
+}
+
+export function listCommands(): readonly Command[] {
+  return COMMANDS;
 }
 
 export function listCommandNames(): string[] {

@@ -18,6 +18,7 @@ export const shift: Command = {
   hint: 'Take over being on call for a while, or give it to somebody',
   example: '/shift me until 18:00',
   act: 'shift',
+  risk: 'R1',
   menus: ['private'],
   run: async (deps, request) => {
     if (request.scope === 'group') return sayInPrivate(request, 'Shifts are changed');

@@ -15,6 +15,7 @@ export const resolve: Command = {
   hint: 'Close a ticket and say why',
   example: '/resolve T-1042 a test purchase',
   act: 'resolve',
+  risk: 'R1',
   menus: ['private'],
   run: async (deps, request) => {
     if (request.scope === 'group') return sayInPrivate(request, 'Tickets are resolved by their card, or');
@@ -31,6 +32,7 @@ export const severity: Command = {
   hint: 'Judge how grave a ticket is',
   example: '/severity T-1042 P3 a single test customer',
   act: 'acknowledge',
+  risk: 'R1',
   menus: ['private'],
   run: async (deps, request) => {
     if (request.scope === 'group') return sayInPrivate(request, 'The severity is changed');
@@ -47,6 +49,7 @@ export const merge: Command = {
   hint: 'Make one ticket part of another',
   example: '/merge T-1043 into T-1042',
   act: 'acknowledge',
+  risk: 'R1',
   menus: ['private'],
   run: async (deps, request) => {
     if (request.scope === 'group') return sayInPrivate(request, 'Tickets are merged');

@@ -15,6 +15,7 @@ export const tickets: Command = {
   hint: 'Open tickets, the gravest first: all, mine, p1, or unacknowledged',
   example: '/tickets',
   act: 'read',
+  risk: 'R0',
   menus: ['group', 'private'],
   run: async (deps, request) => {
     const filter = readFilter(request.args, request.person!);
