@@ -27,7 +27,7 @@ export const PRESS_RULES = {
     reset: { act: 'breaker', risk: 'R2' },
     hold: { act: 'breaker', risk: 'R2' },
   } satisfies Record<Order, PressRule>,
-  hand: { act: 'acknowledge', risk: 'R1' } satisfies PressRule,
+  hand: { over: { act: 'acknowledge', risk: 'R1' } satisfies PressRule },
   payment: { retry: { act: 'retry', risk: 'R2' } satisfies PressRule },
 };
 
@@ -38,7 +38,7 @@ export function ruleOf(button: ButtonData): PressRule {
     case 'breaker':
       return PRESS_RULES.breaker[button.order];
     case 'hand':
-      return PRESS_RULES.hand;
+      return PRESS_RULES.hand.over;
     case 'payment':
       return PRESS_RULES.payment.retry;
   }
