@@ -6,7 +6,9 @@ import { markSeverity } from '../../src/escalation/ticket-store.ts';
 import type { Db } from '../../src/platform/database.ts';
 import type { Severity } from '../../src/platform/schema.ts';
 
-export const [ANN, BEN, CARA, VIC] = [1001, 1002, 1003, 1004] as const;
+export const [ANN, BEN, CARA] = [1001, 1002, 1003] as const;
+/** Only reads. */
+const VIC = 1004;
 
 /** Monday noon. */
 export const NOON = new Date('2026-11-23T12:00:00Z');
