@@ -24,6 +24,7 @@ export function renderCard(ticket: TicketView, now: Date): Picture {
     ownerLine(ticket, now),
     ...impactLines(ticket, now),
     sampleLine(ticket),
+    ownerlessLine(ticket, now),
     resolutionLine(ticket, now),
     adviceLine(ticket),
     ...storyLines(ticket, now),
@@ -66,8 +67,13 @@ function causeLine(ticket: TicketView): FormattedString {
 /** Who has it, and what happens next if nobody does anything. */
 function ownerLine(ticket: TicketView, now: Date): FormattedString | null {
   const { ownerName, duty } = ticket;
-  if (duty === null) return ownerName === null ? null : fmt`owner ${oneLine(ownerName, 64)}`;
-  return fmt`owner ${join([ownerName === null ? '–' : oneLine(ownerName, 64), ...dutyWords(duty, now)])}`;
+  if (ownerName === null) return null;
+  return fmt`owner ${join([oneLine(ownerName, 64), ...(duty === null ? [] : dutyWords(duty, now))])}`;
+}
+
+/** While nobody has it, what has failed is told first, and here who is called next. */
+function ownerlessLine({ ownerName, duty }: TicketView, now: Date): FormattedString | null {
+  return ownerName !== null || duty === null ? null : fmt`owner ${join(['–', ...dutyWords(duty, now)])}`;
 }
 
 function impactLines(ticket: TicketView, now: Date): FormattedString[] {

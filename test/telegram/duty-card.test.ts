@@ -15,7 +15,10 @@ const calm: TicketDuty = {
 
 const cardOf = (duty: TicketDuty, changes: Partial<TicketView> = {}) =>
   renderCard(ticketView({ duty, ...changes }), NOW);
-const ownerLine = (duty: TicketDuty, changes: Partial<TicketView> = {}) => cardOf(duty, changes).text.split('\n')[2];
+const ownerLine = (duty: TicketDuty, changes: Partial<TicketView> = {}) =>
+  cardOf(duty, changes)
+    .text.split('\n')
+    .find((line) => line.startsWith('owner'));
 const rows = (duty: TicketDuty, changes: Partial<TicketView> = {}) =>
   cardOf(duty, changes).keyboard.inline_keyboard.map((row) => row.map(({ text }) => text));
 
@@ -73,4 +76,10 @@ test('a resolved ticket can be reopened, and its timeline read', () => {
   expect(rows(calm, { state: 'resolved', resolvedAt: NOW, duty: null })).toEqual([
     ['↩️ Reopen', '🔍 Inspect', '📜 Timeline'],
   ]);
+});
+
+test('an owner stands right below the cause; while there is none, what failed does', () => {
+  const owned = cardOf({ ...calm, ownerUntil: at('12:34') }, { state: 'acknowledged', ownerId: 1, ownerName: 'Ann' });
+  expect(owned.text.split('\n')[2]).toMatch(/^owner Ann/);
+  expect(cardOf(calm).text.split('\n')[2]).toMatch(/3 payments/);
 });
