@@ -15,6 +15,7 @@ import { measureMemory } from './memory.ts';
 import { measureOutage } from './outage.ts';
 import { openPlace } from './place.ts';
 import { measureStorm } from './storm.ts';
+import { measureSweep } from './sweep.ts';
 import { measureTrip } from './trip.ts';
 
 /** In the order of the table. `node bench/main.ts` runs all, `node bench/main.ts intake` one; with `--quick` to see that it works. */
@@ -29,6 +30,7 @@ const MEASUREMENTS: Record<string, Measurement> = {
   breaker: measureBreaker,
   trip: measureTrip,
   outage: measureOutage,
+  sweep: measureSweep,
 };
 
 const RESULTS = 'bench/results/latest.json';

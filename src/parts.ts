@@ -6,6 +6,7 @@ import { settingsLookup } from './breaker/settings.ts';
 import { ACTIVATION } from './delivery/call-slot.ts';
 import { redriveExhausted } from './delivery/self-redrive.ts';
 import { createWorker } from './delivery/worker.ts';
+import { startSweep } from './duty/sweep.ts';
 import { startBreakerTickets } from './escalation/breaker-tickets.ts';
 import { openOperationalTicket } from './escalation/open-ticket.ts';
 import { createEventWriter, type EventWriter } from './intake/event-writer.ts';
@@ -79,6 +80,7 @@ export async function startParts(config: WholeConfig, replicaId: string): Promis
     if (runs('telegram') && config.telegram) await startTelegram(ground, config.telegram, writer);
     if (runs('api')) startApi(ground);
     if (runs('schedule')) startTimedJobs(ground);
+    if (runs('schedule') || runs('telegram')) startDuty(ground);
     return { url: await listen(ground), stop };
   } catch (error) {
     await stop();
@@ -275,6 +277,11 @@ function startTimedJobs(ground: Ground): void {
     jobs: listJobs({ ...ground, onTicket: () => wake('card') }),
   });
   ground.onStop(schedule.stop);
+}
+
+/** Every replica sweeps: whoever locks a ticket first serves it. */
+function startDuty(ground: Ground): void {
+  ground.onStop(startSweep(ground).stop);
 }
 
 async function listen({ config, app, health, metrics, onStop }: Ground): Promise<string> {

@@ -1,4 +1,5 @@
 import { postAuditHead } from './audit-head.ts';
+import { checkSweep } from './duty/sweep-checker.ts';
 import { openOperationalTicket } from './escalation/open-ticket.ts';
 import { deleteOldRefusals, emptyOldRefusals } from './intake/refusal-store.ts';
 import { checkConservation } from './ledger/conservation-query.ts';
@@ -18,6 +19,7 @@ export function listJobs(deps: Deps): Job[] {
     { name: 'conservation', expression: '7 * * * *', runOnce: () => auditConservation(deps) },
     { name: 'partitions', expression: '3 */6 * * *', runOnce: () => lookAfterPartitions(deps) },
     { name: 'refusals', expression: '17 * * * *', runOnce: () => forgetRefusals(db) },
+    { name: 'deadlines', expression: '* * * * *', runOnce: () => checkSweep(deps) },
     { name: 'inbox', expression: '27 * * * *', runOnce: () => forgetUpdates(deps) },
     { name: 'audit', expression: '0 * * * *', runOnce: () => postAuditHead(deps) },
   ];

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 
 /** DESIGN.md §3: a folder imports only from folders below it. Files directly in src are the roof over all of them. */
 const LADDER = `telegram dashboard api support override reconciliation payout topology delivery intake provider breaker
-  escalation notice people entitlement ledger audit platform`.split(/\s+/);
+  duty escalation notice people entitlement ledger audit platform`.split(/\s+/);
 const NAMES_THAT_SAY_NOTHING = /(^|\/)(utils?|helpers?|managers?|services?|index|misc|common)(\.ts$|\/)/;
 
 type Sources = Record<string, string>;

@@ -171,8 +171,8 @@ async function open(trx: Trx, { breaker, impact, now }: Story): Promise<number> 
 }
 
 /** The word under the card is one message, corrected each time: a breaker that flaps must not fill the chat. */
-async function reopen(trx: Trx, { breaker }: Story, ticket: LockedTicket): Promise<void> {
-  await markOpen(trx, ticket.id, { by: 'itself' });
+async function reopen(trx: Trx, { breaker, now }: Story, ticket: LockedTicket): Promise<void> {
+  await markOpen(trx, ticket.id, { by: 'itself', now });
   const text = `↩️ breaker ${breaker.name} is open again, and so is ${ticketName(ticket.id)}`;
   await putNotice(trx, {
     key: `breaker-reopened:${ticket.id}`,
@@ -196,12 +196,12 @@ function isForgotten(ticket: LockedTicket): boolean {
   return isDone(ticket) && !resolvedTooEarly(ticket);
 }
 
-async function raise(trx: Trx, ticket: LockedTicket, { breaker, impact }: Story): Promise<void> {
+async function raise(trx: Trx, ticket: LockedTicket, { breaker, impact, now: at }: Story): Promise<void> {
   const { people } = impact;
   const breakerOpen = isKeepingWaiting(breaker.state);
   const now = severityOf({ peopleWaiting: people, breakerOpen, needsLook: people === 0 });
   const severity = graver(ticket.severity, now);
-  if (severity !== ticket.severity) await markSeverity(trx, ticket.id, severity);
+  if (severity !== ticket.severity) await markSeverity(trx, ticket.id, severity, at);
 }
 
 /** Whether it was. What is dead on it keeps it open until it is redriven or settled; then it resolves as every ticket does. */

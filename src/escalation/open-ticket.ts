@@ -104,7 +104,7 @@ async function openTicket(trx: Trx, failures: Failures, now: Date | null): Promi
 
 /** An edit of the old card rings no phone, so a word under it says so too. */
 async function reopenByItself(trx: Trx, ticket: LockedTicket, failures: Failures, now: Date | null): Promise<void> {
-  await markOpen(trx, ticket.id, { by: 'itself' });
+  await markOpen(trx, ticket.id, { by: 'itself', now });
   await markSample(trx, ticket.id, failures.sampleTransaction);
   await appendLog(trx, { ticketId: ticket.id, kind: 'reopened', actor: null, text: 'failing again, reopened', now });
   const key = `reopened:${ticket.id}:${ticket.stateRevision}`;
@@ -192,7 +192,7 @@ export async function openOperationalTicket(
     const failures = { cause, count: 1, countries: [], sampleTransaction: null, needsLook: true };
     const ticket = await openOrAttach(trx, failures, now);
     if (ticket.opened) {
-      await markSeverity(trx, ticket.ticketId, finding.severity);
+      await markSeverity(trx, ticket.ticketId, finding.severity, now);
       await appendLog(trx, { ticketId: ticket.ticketId, kind: 'finding', actor: null, text: finding.text, now });
     }
     return ticket;

@@ -22,5 +22,9 @@ const RANK: Record<Severity, number> = { P1: 1, P2: 2, P3: 3, P4: 4 };
 
 /** The graver of two: while a ticket is open its severity rises with the impact and does not fall. */
 export function graver(a: Severity, b: Severity): Severity {
-  return RANK[a] <= RANK[b] ? a : b;
+  return isGraver(b, a) ? b : a;
+}
+
+export function isGraver(a: Severity, b: Severity): boolean {
+  return RANK[a] < RANK[b];
 }

@@ -1,8 +1,10 @@
 import type { Transaction } from 'kysely';
 import { appendAudit } from '../audit/audit-store.ts';
+import { putNotice } from '../notice/notice-store.ts';
 import type { Actor } from '../people/person.ts';
 import type { Db } from '../platform/database.ts';
 import type { Schema } from '../platform/schema.ts';
+import { scrubText } from '../platform/scrub.ts';
 import { isBreakerHoldingOn } from './breaker-ticket-query.ts';
 import { mergeTicket } from './merge-ticket.ts';
 import { findTicket } from './ticket-query.ts';
@@ -23,7 +25,7 @@ import {
   settleDeadEvents,
   unsettleDeadEvents,
 } from './ticket-store.ts';
-import type { TicketView } from './ticket-view.ts';
+import { type TicketView, ticketName } from './ticket-view.ts';
 
 type Trx = Transaction<Schema>;
 
@@ -34,6 +36,10 @@ export type ActRequest = {
   seenRevision: number | null;
   /** Unique per press or command: the same one, delivered twice, acts once. */
   commandId: string;
+  /** Only the owner may, and this is who it must be. */
+  ownedBy?: number;
+  /** Given by tests only. */
+  now?: Date | null;
 };
 
 /**
@@ -44,7 +50,7 @@ export type ActResult = { outcome: 'done' | 'repeated' | 'stale' | 'too_early' |
 
 export function acknowledgeTicket(db: Db, request: ActRequest): Promise<ActResult> {
   return act(db, request, 'acknowledge', ['open', 'snoozed'], async (trx) => {
-    await markAcknowledged(trx, request.ticketId, request.actor);
+    await markAcknowledged(trx, request.ticketId, request.actor, request.now);
     return `acknowledged by ${request.actor.name}`;
   });
 }
@@ -52,10 +58,11 @@ export function acknowledgeTicket(db: Db, request: ActRequest): Promise<ActResul
 /** Resolving settles what is dead and was not redriven: by whom and why is written on each event. */
 export function resolveTicket(db: Db, request: ActRequest & { reason: string | null }): Promise<ActResult> {
   return actWithEvents(db, request, 'resolve', ['open', 'acknowledged', 'snoozed'], async (trx) => {
-    const resolution = { by: request.actor.name, reason: request.reason, now: null };
+    const resolution = { by: request.actor.name, reason: request.reason, now: request.now ?? null };
     const settled = await settleDeadEvents(trx, request.ticketId, request.actor.name, request.reason);
     await markResolved(trx, request.ticketId, { by: 'person' }, resolution);
-    return `resolved by ${request.actor.name}${settled ? `, ${settled} settled without a retry` : ''}`;
+    const why = request.reason === null ? '' : `: “${request.reason}”`;
+    return `resolved by ${request.actor.name}${settled ? `, ${settled} settled without a retry` : ''}${why}`;
   });
 }
 
@@ -63,7 +70,7 @@ export function resolveTicket(db: Db, request: ActRequest & { reason: string | n
 export function reopenTicket(db: Db, request: ActRequest): Promise<ActResult> {
   return actWithEvents(db, request, 'reopen', ['resolved'], async (trx) => {
     await mergeTwin(trx, request.ticketId);
-    await markOpen(trx, request.ticketId, { by: 'person' });
+    await markOpen(trx, request.ticketId, { by: 'person', now: request.now ?? null });
     await unsettleDeadEvents(trx, request.ticketId);
     await markLatestOfCause(trx, request.ticketId);
     return `reopened by ${request.actor.name}`;
@@ -82,10 +89,12 @@ export function noteTicket(db: Db, request: Omit<ActRequest, 'seenRevision'> & {
   });
 }
 
-type Change = (trx: Trx) => Promise<string>;
+/** Does it, and says it as a line of the ticket's story. */
+type Change = (trx: Trx, ticket: LockedTicket) => Promise<string>;
 type States = LockedTicket['state'][];
 
-function act(db: Db, request: ActRequest, action: string, from: States, change: Change): Promise<ActResult> {
+/** One act of one person on a ticket that is in one of these states, and as they saw it; in a transaction of its own. */
+export function act(db: Db, request: ActRequest, action: string, from: States, change: Change): Promise<ActResult> {
   return db.transaction().execute((trx) => actWithin(trx, request, action, from, change));
 }
 
@@ -98,7 +107,7 @@ function actWithEvents(db: Db, request: ActRequest, action: string, from: States
   });
 }
 
-async function actWithin(
+export async function actWithin(
   trx: Trx,
   request: ActRequest,
   action: string,
@@ -107,15 +116,19 @@ async function actWithin(
 ): Promise<ActResult> {
   const ticket = await lockTicket(trx, request.ticketId);
   if (!ticket) return { outcome: 'unknown', ticket: null };
-  if (action === 'resolve' && (await isBreakerHoldingOn(trx, ticket.id)))
+  if (ENDING.includes(action) && (await isBreakerHoldingOn(trx, ticket.id)))
     return { outcome: 'too_early', ticket: await findTicket(trx, ticket.id) };
-  const outcome = await changeOnce(trx, request, action, fits(ticket, request, from), change);
+  const outcome = await changeOnce(trx, request, action, fits(ticket, request, from), (inner) => change(inner, ticket));
   return { outcome, ticket: await findTicket(trx, request.ticketId) };
 }
 
+/** What a breaker's ticket is about goes on until the breaker has closed. */
+const ENDING = ['resolve', 'merge'];
+
 function fits(ticket: LockedTicket, request: ActRequest, from: States): boolean {
   const unchanged = request.seenRevision === null || request.seenRevision === ticket.stateRevision;
-  return unchanged && from.includes(ticket.state);
+  const owned = request.ownedBy === undefined || request.ownedBy === ticket.ownerId;
+  return unchanged && owned && from.includes(ticket.state);
 }
 
 async function changeOnce(
@@ -123,7 +136,7 @@ async function changeOnce(
   request: ActRequest,
   action: string,
   fitting: boolean,
-  change: Change,
+  change: (trx: Trx) => Promise<string>,
 ): Promise<'done' | 'repeated' | 'stale'> {
   const act = { commandId: request.commandId, ticketId: request.ticketId, action, actor: request.actor.name };
   const before = await trx
@@ -136,9 +149,29 @@ async function changeOnce(
   await insertActOnce(trx, act);
   const standing = await findStanding(trx, request.ticketId);
   const text = await change(trx);
-  await appendLog(trx, { ticketId: request.ticketId, kind: action, actor: request.actor.name, text, now: null });
+  const { ticketId, actor, now = null } = request;
+  await appendLog(trx, { ticketId, kind: action, actor: actor.name, text, now });
+  await tellUnderCard(trx, request, action, text);
   await putChangeOnRecord(trx, request, action, standing);
   return 'done';
+}
+
+/** What everybody must hear of, though the card is edited in silence: who has it, how far it went, whether it is over. */
+const TOLD: Record<string, string> = {
+  acknowledge: '👀',
+  release: '↪️',
+  handover: '🤝',
+  escalate: '⬆',
+  resolve: '✅',
+  reopen: '↩️',
+};
+
+async function tellUnderCard(trx: Trx, request: ActRequest, action: string, text: string): Promise<void> {
+  const emoji = TOLD[action];
+  if (emoji === undefined) return;
+  const { ticketId, commandId } = request;
+  const body = { text: scrubText(`${emoji} ${ticketName(ticketId)} ${text}`) };
+  await putNotice(trx, { key: `told:${ticketId}:${commandId}`, kind: 'ticket', ticketId, body });
 }
 
 /** What the act changed, in its own transaction: one is not there without the other. */

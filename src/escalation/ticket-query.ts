@@ -1,7 +1,10 @@
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
+import type { Schema, Severity } from '../platform/schema.ts';
 import { type Reader, readInOneSnapshot } from '../platform/snapshot.ts';
 import { readTicketBreakers } from './breaker-ticket-query.ts';
-import { type TicketLogLine, type TicketStage, type TicketView, ticketName } from './ticket-view.ts';
+import { deadlinesOf, policyOf } from './deadline-store.ts';
+import { nextCall } from './deadlines.ts';
+import { type TicketDuty, type TicketLogLine, type TicketStage, type TicketView, ticketName } from './ticket-view.ts';
 
 const LOG_LINES = 8;
 
@@ -16,12 +19,23 @@ export async function ticketExists(db: Reader, id: number): Promise<boolean> {
   return (await db.selectFrom('ticket').select('id').where('id', '=', id).executeTakeFirst()) !== undefined;
 }
 
+export type TicketFilter = {
+  /** Tickets that this person has. */
+  ownerId?: number;
+  severity?: Severity;
+  state?: 'open';
+};
+
 /** The gravest first, and of those the one that failed last. */
-export async function listOpenTickets(db: Reader, options: { limit: number }): Promise<TicketView[]> {
+export async function listOpenTickets(db: Reader, options: { limit: number } & TicketFilter): Promise<TicketView[]> {
+  const { ownerId, severity, state } = options;
   const rows = await db
     .selectFrom('ticket')
     .select('id')
     .where('state', 'not in', ['resolved', 'merged'])
+    .$if(ownerId !== undefined, (query) => query.where('owner_id', '=', ownerId!))
+    .$if(severity !== undefined, (query) => query.where('severity', '=', severity!))
+    .$if(state !== undefined, (query) => query.where('state', '=', state!))
     .orderBy('severity')
     .orderBy('last_failure_at', 'desc')
     .limit(options.limit)
@@ -65,6 +79,16 @@ export async function listTicketEvents(
     .execute();
 }
 
+/** The whole story of a ticket, the first line first. */
+export function listStory(db: Reader, ticketId: number): Promise<TicketLogLine[]> {
+  return db
+    .selectFrom('ticket_log')
+    .select(['at', 'kind', 'actor', 'text'])
+    .where('ticket_id', '=', ticketId)
+    .orderBy('id')
+    .execute();
+}
+
 async function readTickets(db: Reader, ids: number[]): Promise<TicketView[]> {
   if (ids.length === 0) return [];
   const [rows, impacts, money, logs, breakers] = [
@@ -103,8 +127,23 @@ async function readTickets(db: Reader, ids: number[]): Promise<TicketView[]> {
     urgentRevision: row.urgent_revision,
     refusals: impacts.get(row.id)?.refusals ?? 0,
     breaker: breakers.get(row.id) ?? null,
+    duty: dutyOf(row),
     log: logs.get(row.id) ?? [],
   }));
+}
+
+function dutyOf(row: Selectable<Schema['ticket']>): TicketDuty | null {
+  if (row.state === 'resolved' || row.state === 'merged' || row.clock_at === null) return null;
+  const { state, severity } = row;
+  const deadlines = deadlinesOf(row);
+  const isOwned = state === 'acknowledged';
+  return {
+    nextCall: nextCall({ state, severity, policy: policyOf(row), deadlines }),
+    resolveBy: deadlines.resolveBy,
+    ownerUntil: isOwned ? deadlines.ownerUntil : null,
+    isConfirmAsked: isOwned && deadlines.ownerUntil !== null && deadlines.confirmAt === null,
+    snoozedUntil: state === 'snoozed' ? deadlines.snoozedUntil : null,
+  };
 }
 
 type Impact = { id: number; deadEvents: number; peopleWaiting: number; refusals: number };

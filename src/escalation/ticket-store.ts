@@ -1,5 +1,6 @@
 import { sql, type Transaction, type UpdateObject } from 'kysely';
 import type { Schema, Severity } from '../platform/schema.ts';
+import { planTicket } from './deadline-store.ts';
 import { type Cause, fingerprintOf } from './fingerprint.ts';
 
 type Trx = Transaction<Schema>;
@@ -13,9 +14,22 @@ export type LockedTicket = {
   /** By the database's clock; null while it is open. */
   resolvedForMs: number | null;
   stateRevision: number;
+  ownerId: number | null;
+  calledLevel: number;
+  askedLevel: number | null;
 };
 
-const LOCKED_COLUMNS = ['id', 'state', 'severity', 'failures', 'countries', 'state_revision as stateRevision'] as const;
+const LOCKED_COLUMNS = [
+  'id',
+  'state',
+  'severity',
+  'failures',
+  'countries',
+  'state_revision as stateRevision',
+  'owner_id as ownerId',
+  'called_level as calledLevel',
+  'asked_level as askedLevel',
+] as const;
 
 /** Locks the cause, and so decides for everyone who fails by it at this moment, and answers its latest ticket. */
 export async function lockLatestTicket(trx: Trx, cause: Cause, now: Date | null): Promise<LockedTicket | null> {
@@ -62,6 +76,13 @@ export async function lockCause(trx: Trx, ticketId: number): Promise<void> {
   );
 }
 
+/** The same for several tickets, sorted. */
+export async function lockCausesOf(trx: Trx, ticketIds: number[]): Promise<void> {
+  await sql`
+    select 1 from cause where fingerprint in (select fingerprint from ticket where id = any(${ticketIds}::bigint[]))
+    order by fingerprint collate "C" for update`.execute(trx);
+}
+
 export type NewTicket = {
   cause: Cause;
   severity: Severity;
@@ -93,6 +114,7 @@ export async function insertTicket(trx: Trx, ticket: NewTicket): Promise<number>
     .returning('id')
     .executeTakeFirstOrThrow();
   await trx.updateTable('cause').set({ ticket_id: id }).where('fingerprint', '=', fingerprint).execute();
+  await planTicket(trx, id, { what: 'opened' }, ticket.now);
   return id;
 }
 
@@ -126,16 +148,24 @@ export async function keepSample(trx: Trx, ticketId: number, transactionId: stri
   );
 }
 
-export async function markSeverity(trx: Trx, ticketId: number, severity: Severity): Promise<void> {
+/** Its deadlines move with it. The caller has locked the ticket. */
+export async function markSeverity(
+  trx: Trx,
+  ticketId: number,
+  severity: Severity,
+  now: Date | null = null,
+): Promise<void> {
+  const before = await trx.selectFrom('ticket').select('severity').where('id', '=', ticketId).executeTakeFirstOrThrow();
   await trx
     .updateTable('ticket')
     .set({ severity, wanted_revision: sql`wanted_revision + 1` })
     .where('id', '=', ticketId)
     .execute();
+  await planTicket(trx, ticketId, { what: 'severity', from: before.severity }, now);
 }
 
 /** Who did it decides how soon it is drawn: a person's act may jump the queue of pictures. */
-export type StateChange = { by: 'person' | 'itself' };
+export type StateChange = { by: 'person' | 'itself'; now?: Date | null };
 
 export async function markOpen(trx: Trx, ticketId: number, change: StateChange): Promise<void> {
   await updateState(trx, ticketId, change, {
@@ -147,12 +177,14 @@ export async function markOpen(trx: Trx, ticketId: number, change: StateChange):
     resolved_by: null,
     resolved_reason: null,
   });
+  await planTicket(trx, ticketId, { what: 'opened' }, change.now ?? null);
 }
 
 export async function markAcknowledged(
   trx: Trx,
   ticketId: number,
   owner: { personId: number; name: string },
+  now: Date | null = null,
 ): Promise<void> {
   await updateState(
     trx,
@@ -160,6 +192,31 @@ export async function markAcknowledged(
     { by: 'person' },
     { state: 'acknowledged', owner_id: owner.personId, owner_name: owner.name },
   );
+  await planTicket(trx, ticketId, { what: 'owned' }, now);
+}
+
+/** Still theirs: only the picture and the deadlines change, and the button that said so is used up. */
+export async function markConfirmed(trx: Trx, ticketId: number, now: Date | null): Promise<void> {
+  await updateState(trx, ticketId, { by: 'person' }, {});
+  await planTicket(trx, ticketId, { what: 'owned' }, now);
+}
+
+/** Nobody has it; from now on its calls begin anew. */
+export async function markReleased(trx: Trx, ticketId: number, change: StateChange): Promise<void> {
+  await updateState(trx, ticketId, change, { state: 'open', owner_id: null, owner_name: null });
+  await planTicket(trx, ticketId, { what: 'unowned' }, change.now ?? null);
+}
+
+/** Whoever has it keeps it. */
+export async function markSnoozed(trx: Trx, ticketId: number, until: Date): Promise<void> {
+  await updateState(trx, ticketId, { by: 'person' }, { state: 'snoozed' });
+  await planTicket(trx, ticketId, { what: 'snoozed', until }, null);
+}
+
+/** A person wants this level to be called now. */
+export async function markAsked(trx: Trx, ticketId: number, level: number, now: Date | null): Promise<void> {
+  await updateState(trx, ticketId, { by: 'person' }, {});
+  await planTicket(trx, ticketId, { what: 'asked', level }, now);
 }
 
 export async function markResolved(
@@ -193,6 +250,11 @@ async function updateState(trx: Trx, ticketId: number, change: StateChange, colu
     .set({ ...columns, ...revisions })
     .where('id', '=', ticketId)
     .execute();
+}
+
+/** What a person did to it beside its state: buttons drawn before are stale, and it is drawn at once. */
+export async function markUrgent(trx: Trx, ticketId: number): Promise<void> {
+  await updateState(trx, ticketId, { by: 'person' }, {});
 }
 
 /** The picture is out of date, though nobody changed the ticket's state. */

@@ -28,6 +28,18 @@ export type TicketBreaker = {
   people: number;
 };
 
+/** What will happen to a ticket by itself. */
+export type TicketDuty = {
+  /** Nobody has it: who is called next, 2 is the second level, 3 everyone. */
+  nextCall: { at: Date; level: number } | null;
+  resolveBy: Date | null;
+  /** The owner has it until then, unless they confirm; null: for ever, or nobody has it. */
+  ownerUntil: Date | null;
+  /** The owner was asked to confirm. */
+  isConfirmAsked: boolean;
+  snoozedUntil: Date | null;
+};
+
 /** A ticket as a person sees it: the row, and who and what is affected right now. */
 export type TicketView = {
   id: number;
@@ -65,6 +77,8 @@ export type TicketView = {
   refusals: number;
   /** Of a breaker's ticket; null of every other. */
   breaker: TicketBreaker | null;
+  /** Null when it is over, or was never planned. */
+  duty: TicketDuty | null;
   /** Newest last, at most eight. */
   log: TicketLogLine[];
 };

@@ -8,8 +8,9 @@ type Writer = Kysely<Schema>;
  * `redrive`: the outcome of a retry, drawn from the redrive when it is sent and edited while it changes (`{ redriveId, by, what }`).
  * `ticket`: a word under a ticket's card, silent and only when the chat has room (`{ text }`). `text`: as it stands
  * (`{ text, entities?, silent?, topic? }`; the topic is one of the chat's, else the one of tickets). `digest`: the sender's own list of tickets that have no card yet.
+ * `page`: calls a person to the tickets of its pages, drawn from them; `page_fallback`: the same in the group, of people who could not be written to.
  */
-type NoticeKind = 'redrive' | 'ticket' | 'text' | 'digest';
+type NoticeKind = 'redrive' | 'ticket' | 'text' | 'digest' | 'page' | 'page_fallback';
 
 export type NoticeDraft = {
   /** Says the thing once: the same key again replaces the words of the message that is there. */

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../platform/database.ts';
 import type { Role } from '../platform/schema.ts';
+import type { Reader } from '../platform/snapshot.ts';
 import type { Person } from './person.ts';
 
 const COLUMNS = [
@@ -17,7 +18,7 @@ export async function findPerson(db: Db, telegramId: number): Promise<Person | n
   return row ?? null;
 }
 
-export function listActivePeople(db: Db): Promise<Person[]> {
+export function listActivePeople(db: Reader): Promise<Person[]> {
   return db.selectFrom('person').select(COLUMNS).where('active', '=', true).orderBy('telegram_id').execute();
 }
 

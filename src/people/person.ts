@@ -24,6 +24,8 @@ export type Act =
   | 'retry'
   | 'verify'
   | 'breaker'
+  | 'shift'
+  | 'policy'
   | 'people'
   | 'freeze';
 
@@ -37,8 +39,18 @@ export type Risk = 'R0' | 'R1' | 'R2' | 'R3';
 export type Rule = { act: Act | null; risk: Risk };
 
 const READING: readonly Act[] = ['read', 'enroll'];
-const ACTING: readonly Act[] = [...READING, 'note', 'acknowledge', 'resolve', 'reopen', 'retry', 'verify', 'breaker'];
-const RULING: readonly Act[] = [...ACTING, 'people', 'freeze'];
+const ACTING: readonly Act[] = [
+  ...READING,
+  'note',
+  'acknowledge',
+  'resolve',
+  'reopen',
+  'retry',
+  'verify',
+  'breaker',
+  'shift',
+];
+const RULING: readonly Act[] = [...ACTING, 'policy', 'people', 'freeze'];
 
 const ACTS_OF: Record<Role, readonly Act[]> = {
   viewer: READING,
@@ -50,6 +62,11 @@ const ACTS_OF: Record<Role, readonly Act[]> = {
 /** Decided from the row as it is at this moment; a stranger is null. */
 export function mayAct(person: Person | null, act: Act): boolean {
   return person?.active === true && ACTS_OF[person.role].includes(act);
+}
+
+/** Whoever may act on a ticket may be called to one. */
+export function mayBePaged(person: Person | null): boolean {
+  return mayAct(person, 'acknowledge');
 }
 
 export function actorOf(person: Person): Actor {

@@ -14,6 +14,20 @@ export type TicketState = 'open' | 'acknowledged' | 'snoozed' | 'resolved' | 'me
 export type Severity = 'P1' | 'P2' | 'P3' | 'P4';
 export type BreakerState = 'closed' | 'open' | 'half_open' | 'forced_open' | 'forced_closed';
 export type BreakerEvidence = { ok: number; failed: number; replicas: number; failuresInRow: number };
+/** escalation/policy.ts says what it means. */
+type DutyStep = { afterMinutes: number; level: 1 | 2 | 3 };
+type DutySeverity = {
+  steps: DutyStep[];
+  rounds: number;
+  thenEveryMinutes: number | null;
+  lapseMinutes: number | null;
+  resolveMinutes: number;
+  pagesAtNight: boolean;
+};
+type Policy = {
+  hours: { zone: string; days: number[]; from: string; to: string };
+  severities: Record<Severity, DutySeverity>;
+};
 export type Role = 'viewer' | 'engineer' | 'lead' | 'admin';
 
 type EventTable = {
@@ -203,6 +217,58 @@ type TicketTable = {
   state_revision: Generated<number>;
   wanted_revision: Generated<number>;
   urgent_revision: Generated<number>;
+  policy: ColumnType<Policy | null, string | null | undefined, string | null>;
+  clock_at: TimeOrNull;
+  steps_taken: Generated<number>;
+  called_level: Generated<number>;
+  asked_level: number | null;
+  escalate_at: TimeOrNull;
+  acknowledge_by: TimeOrNull;
+  resolve_by: TimeOrNull;
+  warn_at: TimeOrNull;
+  overdue_at: TimeOrNull;
+  confirm_at: TimeOrNull;
+  next_deadline: ColumnType<Date | null, never, never>;
+};
+
+type DutyPolicyTable = {
+  singleton: Generated<boolean>;
+  policy: Json<Policy>;
+  changed_by: string;
+  changed_at: DefaultTime;
+};
+
+type RotationTable = {
+  level: number;
+  people: Json<number[]>;
+  zone: string;
+  hand_over: string;
+  every_days: number;
+  starts_on: string;
+  changed_by: string;
+  changed_at: DefaultTime;
+};
+
+type CoverTable = {
+  id: Generated<number>;
+  level: Generated<number>;
+  person_id: number;
+  starts_at: Time;
+  ends_at: Time;
+  given_by: string;
+  created_at: DefaultTime;
+};
+
+type PageTable = {
+  id: Generated<number>;
+  ticket_id: number;
+  person_id: number | null;
+  level: number | null;
+  reason: string;
+  at: Time;
+  state: Generated<'waiting' | 'delivered' | 'fell_back'>;
+  notice_key: string | null;
+  fallback_key: string | null;
 };
 
 type CauseTable = { fingerprint: string; ticket_id: number | null };
@@ -464,6 +530,10 @@ export type Schema = {
   audit_head: AuditHeadTable;
   telegram_update: TelegramUpdateTable;
   card: CardTable;
+  duty_policy: DutyPolicyTable;
+  rotation: RotationTable;
+  cover: CoverTable;
+  page: PageTable;
   notice: NoticeTable;
   chat_spending: ChatSpendingTable;
   chat: ChatTable;

@@ -53,6 +53,8 @@ export type Request = {
 export type Answer = {
   text: FormattedString;
   keyboard?: InlineKeyboardMarkup;
+  /** A file that comes along; the text is its caption. */
+  document?: { name: string; text: string };
   /** The message asks for the reason of this order; the answer to it gives the order. */
   question?: ReasonQuestion;
   /** A PNG that stands above the text. */

@@ -21,7 +21,14 @@ export async function sendAnswer(api: Api, log: Logger, to: Destination, answer:
   const parts = splitText(answer.text);
   let messageId = 0;
   for (const [i, part] of parts.entries()) {
-    const reply = await trySend(api, to, part, i === parts.length - 1 ? markupOf(answer) : undefined);
+    const isLast = i === parts.length - 1;
+    const reply = await trySend(
+      api,
+      to,
+      part,
+      isLast ? markupOf(answer) : undefined,
+      isLast ? answer.document : undefined,
+    );
     if (reply.outcome === 'unreachable') {
       log.warn({ because: reply.because }, 'an answer could not be given');
       return reply;
@@ -57,22 +64,36 @@ function markupOf({ keyboard, question }: Answer): Markup | undefined {
 }
 
 /** A topic that is gone, and entities that are not understood, are left out. */
-async function trySend(api: Api, to: Destination, text: FormattedString, markup: Markup | undefined): Promise<Reply> {
+async function trySend(
+  api: Api,
+  to: Destination,
+  text: FormattedString,
+  markup: Markup | undefined,
+  document: Answer['document'],
+): Promise<Reply> {
   try {
-    const options = { entities: text.entities, ...placeOptions(to), ...(markup ? { reply_markup: markup } : {}) };
-    const sent = await api.sendMessage(to.chatId, text.text, options, callSignal());
+    const options = { ...placeOptions(to), ...(markup ? { reply_markup: markup } : {}) };
+    const sent = document
+      ? await sendFile(api, to.chatId, document, { ...options, caption: text.text, caption_entities: text.entities })
+      : await api.sendMessage(to.chatId, text.text, { ...options, entities: text.entities }, callSignal());
     return { outcome: 'sent', messageId: sent.message_id };
   } catch (error) {
     const { act, description } = readRefusal(error);
     if (act === 'recreate_thread' && to.threadId !== undefined) {
-      return trySend(api, withoutThread(to), text, markup);
+      return trySend(api, withoutThread(to), text, markup, document);
     }
     if (act === 'plain_text' && text.entities.length > 0) {
-      return trySend(api, to, new FormattedString(text.text), markup);
+      return trySend(api, to, new FormattedString(text.text), markup, document);
     }
     if (UNREACHABLE.has(act)) return { outcome: 'unreachable', because: description };
     throw error;
   }
+}
+
+type FileOptions = Parameters<Api['sendDocument']>[2];
+
+function sendFile(api: Api, chatId: number, { name, text }: NonNullable<Answer['document']>, options: FileOptions) {
+  return api.sendDocument(chatId, new InputFile(Buffer.from(text), name), options, callSignal());
 }
 
 const UNREACHABLE = new Set<string>(['user_unreachable', 'break_destination', 'disable_feature']);

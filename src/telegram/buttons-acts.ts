@@ -9,7 +9,7 @@ import {
   reopenTicket,
   resolveTicket,
 } from '../escalation/ticket-acts.ts';
-import { findTicket, listTicketEvents, ticketExists } from '../escalation/ticket-query.ts';
+import { findTicket, listStory, listTicketEvents, ticketExists } from '../escalation/ticket-query.ts';
 import type { TicketView } from '../escalation/ticket-view.ts';
 import { listRefusalEvidence } from '../intake/refusal-store.ts';
 import { putNotice } from '../notice/notice-store.ts';
@@ -19,12 +19,15 @@ import type { BotDeps, Scope } from './bot-context.ts';
 import { sendAnswer } from './bot-reply.ts';
 import type { PressAnswer } from './buttons-answer.ts';
 import type { TicketAction } from './buttons-data.ts';
+import { askToWhom, pressDuty } from './buttons-duty.ts';
+import { answerAct } from './buttons-outcome.ts';
 import { pressRetry } from './buttons-retry.ts';
-import { doneWords, tooEarlyWords, truthWords, verifiedWords } from './buttons-text.ts';
+import { verifiedWords } from './buttons-text.ts';
 import { adoptMessage } from './card-store.ts';
 import { causeWords } from './card-text.ts';
 import { paymentText } from './commands/tx.ts';
 import { refusalText, unreadableText } from './evidence-text.ts';
+import { renderTimeline } from './timeline-text.ts';
 
 export type TicketPress = {
   ticketId: number;
@@ -58,6 +61,15 @@ export async function pressTicketButton(
       return pressRetry(deps, api, press, answer);
     case 'verify':
       return verify(deps, press, answer);
+    case 'confirm':
+    case 'release':
+    case 'snooze':
+    case 'escalate':
+      return pressDuty(deps, { ...press, action: press.action }, answer);
+    case 'handover':
+      return askToWhom(deps, api, press, answer);
+    case 'timeline':
+      return showTimeline(deps, api, press, answer);
   }
 }
 
@@ -74,12 +86,7 @@ async function changeState(
   press: TicketPress & { action: StateAction },
   answer: PressAnswer,
 ): Promise<void> {
-  const { outcome, ticket } = await runStateAct(deps, press);
-  deps.wake('card');
-  if (outcome === 'unknown' || ticket === null) return answer.say(`🔎 There is no ticket T-${press.ticketId}.`, true);
-  if (outcome === 'too_early') return answer.say(tooEarlyWords(ticket), true);
-  if (outcome === 'stale') return answer.say(truthWords(ticket, deps.clock.now()), true);
-  return answer.say(doneWords(press.action, ticket));
+  return answerAct(deps, press, await runStateAct(deps, press), answer);
 }
 
 function runStateAct(deps: BotDeps, press: TicketPress & { action: StateAction }): Promise<ActResult> {
@@ -115,6 +122,21 @@ async function inspect(deps: BotDeps, api: Api, press: TicketPress, answer: Pres
   );
   const under = { chatId: press.chatId, replyTo: press.messageId };
   await sendAnswer(api, deps.log, under, { text: await inspectText(deps, ticket, 'group') });
+}
+
+/** The whole story, where there is room for it. */
+async function showTimeline(deps: BotDeps, api: Api, press: TicketPress, answer: PressAnswer): Promise<void> {
+  const ticket = await findTicket(deps.db, press.ticketId);
+  if (!ticket) return answer.say(`🔎 There is no ticket T-${press.ticketId}.`, true);
+  const text = renderTimeline(ticket, await listStory(deps.db, ticket.id), deps.clock.now());
+  const { telegramId } = press.person;
+  const { outcome } = await sendAnswer(api, deps.log, { chatId: telegramId }, { text });
+  await markPrivateChat(deps.db, telegramId, outcome === 'sent');
+  if (outcome === 'sent') return answer.say(press.scope === 'group' ? '📜 Sent to you in private.' : '');
+  return answer.say(
+    '📜 I can’t write to you in private yet: press Start in our chat, then press Timeline again.',
+    true,
+  );
 }
 
 async function inspectText(deps: BotDeps, ticket: TicketView, scope: Scope): Promise<FormattedString> {

@@ -3,23 +3,41 @@ import { findOrder, type Order } from './breaker-words.ts';
 /** What a button carries: at most 64 bytes, and nothing that could not be looked up again. */
 const DATA_BYTES_MAX = 64;
 
-export const TICKET_ACTIONS = ['ack', 'inspect', 'retry', 'retryall', 'resolve', 'reopen', 'verify'] as const;
+export const TICKET_ACTIONS = [
+  'ack',
+  'inspect',
+  'retry',
+  'retryall',
+  'resolve',
+  'reopen',
+  'verify',
+  'confirm',
+  'release',
+  'handover',
+  'snooze',
+  'escalate',
+  'timeline',
+] as const;
 export type TicketAction = (typeof TICKET_ACTIONS)[number];
 
 export type ButtonData =
   | { kind: 'ticket'; ticketId: number; action: TicketAction; revision: number }
   | { kind: 'payment'; provider: string; transactionId: string }
-  | ({ kind: 'breaker' } & BreakerButton);
+  | ({ kind: 'breaker' } & BreakerButton)
+  | ({ kind: 'hand' } & HandOverButton);
+
+/** Who shall have the ticket from now on. */
+export type HandOverButton = { ticketId: number; toId: number; revision: number };
 
 /** An order to the breaker of a ticket, and the epoch of the breaker that the button was drawn with. */
 export type BreakerButton = { ticketId: number; order: Order; epoch: number };
 
 /**
- * `t:<ticket>:<action>:<revision>`, `b:<ticket>:<order>:<epoch>` or `p:retry:<provider>:<transaction>`; null for a button of another
- * version.
+ * `t:<ticket>:<action>:<revision>`, `b:<ticket>:<order>:<epoch>`, `h:<ticket>:<person>:<revision>` or `p:retry:<provider>:<transaction>`;
+ * null for a button of another version.
  */
 export function parseButton(data = ''): ButtonData | null {
-  return parseTicketButton(data) ?? parseBreakerButton(data) ?? parsePaymentButton(data);
+  return parseTicketButton(data) ?? parseBreakerButton(data) ?? parseHandOverButton(data) ?? parsePaymentButton(data);
 }
 
 function parseTicketButton(data: string): ButtonData | null {
@@ -34,6 +52,12 @@ function parseBreakerButton(data: string): ButtonData | null {
   return order ? { kind: 'breaker', ticketId: Number(ticketId), order, epoch: Number(epoch) } : null;
 }
 
+function parseHandOverButton(data: string): ButtonData | null {
+  const [, ticketId, toId, revision] = /^h:([1-9]\d{0,14}):([1-9]\d{0,14}):(\d{1,15})$/.exec(data) ?? [];
+  if (ticketId === undefined) return null;
+  return { kind: 'hand', ticketId: Number(ticketId), toId: Number(toId), revision: Number(revision) };
+}
+
 function parsePaymentButton(data: string): ButtonData | null {
   const [, provider, transactionId] = /^p:retry:([^:]+):(.+)$/s.exec(data) ?? [];
   return provider && transactionId ? { kind: 'payment', provider, transactionId } : null;
@@ -45,6 +69,10 @@ export function formatTicketButton(button: { ticketId: number; action: TicketAct
 
 export function formatBreakerButton({ ticketId, order, epoch }: BreakerButton): string {
   return `b:${ticketId}:${order}:${epoch}`;
+}
+
+export function formatHandOverButton({ ticketId, toId, revision }: HandOverButton): string {
+  return `h:${ticketId}:${toId}:${revision}`;
 }
 
 /** Null when the ids are too long for a button; the command still works then. */

@@ -14,6 +14,12 @@ export const PRESS_RULES = {
     resolve: { act: 'resolve', risk: 'R1' },
     reopen: { act: 'reopen', risk: 'R1' },
     verify: { act: 'verify', risk: 'R1' },
+    confirm: { act: 'acknowledge', risk: 'R1' },
+    release: { act: 'acknowledge', risk: 'R1' },
+    handover: { act: 'acknowledge', risk: 'R1' },
+    snooze: { act: 'acknowledge', risk: 'R1' },
+    escalate: { act: 'acknowledge', risk: 'R1' },
+    timeline: { act: 'read', risk: 'R0' },
   } satisfies Record<TicketAction, PressRule>,
   breaker: {
     trip: { act: 'breaker', risk: 'R2' },
@@ -21,6 +27,7 @@ export const PRESS_RULES = {
     reset: { act: 'breaker', risk: 'R2' },
     hold: { act: 'breaker', risk: 'R2' },
   } satisfies Record<Order, PressRule>,
+  hand: { over: { act: 'acknowledge', risk: 'R1' } satisfies PressRule },
   payment: { retry: { act: 'retry', risk: 'R2' } satisfies PressRule },
 };
 
@@ -30,6 +37,8 @@ export function ruleOf(button: ButtonData): PressRule {
       return PRESS_RULES.ticket[button.action];
     case 'breaker':
       return PRESS_RULES.breaker[button.order];
+    case 'hand':
+      return PRESS_RULES.hand.over;
     case 'payment':
       return PRESS_RULES.payment.retry;
   }

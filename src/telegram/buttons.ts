@@ -8,6 +8,7 @@ import { pressTicketButton } from './buttons-acts.ts';
 import { createLateAnswer, createPressAnswer, type PressAnswer } from './buttons-answer.ts';
 import { pressBreaker } from './buttons-breaker.ts';
 import { type ButtonData, parseButton } from './buttons-data.ts';
+import { pressHandOver } from './buttons-duty.ts';
 import { ruleOf } from './buttons-rules.ts';
 import { say } from './commands/command.ts';
 import { retryPayment } from './commands/retry.ts';
@@ -79,6 +80,8 @@ async function act(deps: BotDeps, api: Api, press: Press, button: ButtonData, an
   const person = press.request.person!;
   if (button.kind === 'breaker')
     return pressBreaker(deps, api, { ...button, person, chatId: chat.id, messageId }, answer);
+  if (button.kind === 'hand')
+    return pressHandOver(deps, api, { ...button, person, commandId, chatId: chat.id, messageId }, answer);
   await pressTicketButton(
     deps,
     api,
@@ -90,6 +93,7 @@ async function act(deps: BotDeps, api: Api, press: Press, button: ButtonData, an
 function describeButton(button: ButtonData): { action: string; target: string } {
   if (button.kind === 'payment') return { action: 'press:retry', target: `${button.provider} ${button.transactionId}` };
   if (button.kind === 'breaker') return { action: `press:${button.order}`, target: `breaker of T-${button.ticketId}` };
+  if (button.kind === 'hand') return { action: `press:handover:${button.toId}`, target: `T-${button.ticketId}` };
   return { action: `press:${button.action}`, target: `T-${button.ticketId}` };
 }
 

@@ -7,6 +7,7 @@ import { formatMoney } from '../ledger/money.ts';
 import type { Severity, TicketState } from '../platform/schema.ts';
 import { breakerAdvice, breakerButtons, breakerLines, breakerWords } from './breaker-card.ts';
 import { countWords, roundDownAmount } from './count-words.ts';
+import { dutyButtons, dutyWords } from './duty-card.ts';
 import { clockTime, oneLine } from './line-words.ts';
 
 /** A message as it should be: what is sent, and compared to find out whether an edit would change anything. */
@@ -20,9 +21,10 @@ export function renderCard(ticket: TicketView, now: Date): Picture {
   const lines = [
     fmt`${FormattedString.bold(firstLine(ticket))}`,
     causeLine(ticket),
-    ownerLine(ticket),
+    ownerLine(ticket, now),
     ...impactLines(ticket, now),
     sampleLine(ticket),
+    ownerlessLine(ticket, now),
     resolutionLine(ticket, now),
     adviceLine(ticket),
     ...storyLines(ticket, now),
@@ -62,8 +64,16 @@ function causeLine(ticket: TicketView): FormattedString {
   return fmt`${ticket.breaker ? breakerWords(ticket.breaker) : causeWords(ticket)}`;
 }
 
-function ownerLine(ticket: TicketView): FormattedString | null {
-  return ticket.ownerName === null ? null : fmt`owner ${oneLine(ticket.ownerName, 64)}`;
+/** Who has it, and what happens next if nobody does anything. */
+function ownerLine(ticket: TicketView, now: Date): FormattedString | null {
+  const { ownerName, duty } = ticket;
+  if (ownerName === null) return null;
+  return fmt`owner ${join([oneLine(ownerName, 64), ...(duty === null ? [] : dutyWords(duty, now))])}`;
+}
+
+/** While nobody has it, what has failed is told first, and here who is called next. */
+function ownerlessLine({ ownerName, duty }: TicketView, now: Date): FormattedString | null {
+  return ownerName !== null || duty === null ? null : fmt`owner ${join(['–', ...dutyWords(duty, now)])}`;
 }
 
 function impactLines(ticket: TicketView, now: Date): FormattedString[] {
@@ -175,12 +185,17 @@ function renderKeyboard(ticket: TicketView): InlineKeyboardMarkup {
     text,
     callback_data: `t:${ticket.id}:${action}:${ticket.stateRevision}`,
   });
+  const timeline = button('📜 Timeline', 'timeline');
   const inspect = button('🔍 Inspect', 'inspect');
   if (ticket.state === 'merged') return { inline_keyboard: [[inspect]] };
-  if (ticket.state === 'resolved') return { inline_keyboard: [[button('↩️ Reopen', 'reopen'), inspect]] };
+  if (ticket.state === 'resolved') return { inline_keyboard: [[button('↩️ Reopen', 'reopen'), inspect, timeline]] };
   const first = [...stateButtons(ticket, button), inspect];
   const orders = ticket.breaker ? breakerButtons(ticket.id, ticket.breaker) : [];
-  return { inline_keyboard: [first, mendButtons(ticket, button), ...orders].filter((row) => row.length > 0) };
+  return {
+    inline_keyboard: [first, mendButtons(ticket, button), ...dutyButtons(ticket, button), ...orders].filter(
+      (row) => row.length > 0,
+    ),
+  };
 }
 
 /** What a breaker that is not closed stands for goes on, whoever has seen it: there is nothing to resolve yet. */

@@ -1,4 +1,5 @@
 import { findRedriveReport } from '../delivery/redrive.ts';
+import { fallBackPages, listPageLines, markPagesDelivered } from '../duty/page-store.ts';
 import {
   deferNotice,
   forgetNoticeMessage,
@@ -16,6 +17,7 @@ import type { DrawingDeps } from './card-drawing.ts';
 import { findCardMessage } from './card-store.ts';
 import type { Picture } from './card-text.ts';
 import { renderRedrive, renderText } from './notice-text.ts';
+import { renderPage, renderPageFallback } from './page-text.ts';
 import type { CallDeps, CallResult } from './sender-call.ts';
 import { type ChatLane, pauseChat } from './sender-chat-store.ts';
 import { applyToLane, enterLane, type LaneDeps, noteSuccess } from './sender-lane.ts';
@@ -104,6 +106,7 @@ async function sayPrivately(deps: PrivateLaneDeps, lane: ChatLane, notice: Addre
   const called = await deliver(deps, notice, saying, { chatId: notice.personId, request, replyTo: null });
   if (called.outcome === 'done') {
     await noteSuccess(deps, lane);
+    if (saying.lastPageId) await markPagesDelivered(deps.db, notice.key, saying.lastPageId);
     return markSaid(deps, notice, called.result.messageId);
   }
   if (called.outcome === 'refused') return handlePrivateRefusal(deps, lane, notice, called);
@@ -139,7 +142,7 @@ async function handlePrivateRefusal(
   }
 }
 
-type Saying = { picture: Picture; silent: boolean; shownTicketIds: number[] };
+type Saying = { picture: Picture; silent: boolean; shownTicketIds: number[]; lastPageId?: number };
 
 /** Read and drawn when it is sent, so that what it says is true then; null when there is nothing to say. */
 async function renderNotice(deps: CallDeps, notice: PendingNotice): Promise<Saying | null> {
@@ -152,6 +155,15 @@ async function renderNotice(deps: CallDeps, notice: PendingNotice): Promise<Sayi
       const lines = await listDigestLines(deps.db, notice.id);
       const shownTicketIds = lines.map((line) => line.ticketId);
       return { picture: renderDigest(lines), silent: false, shownTicketIds };
+    }
+    case 'page': {
+      const lines = await listPageLines(deps.db, notice.key, 'private');
+      const lastPageId = Math.max(...lines.map((line) => line.pageId));
+      return lines.length === 0 ? null : { picture: renderPage(lines), silent: false, shownTicketIds: [], lastPageId };
+    }
+    case 'page_fallback': {
+      const lines = await listPageLines(deps.db, notice.key, 'group');
+      return lines.length === 0 ? null : { picture: renderPageFallback(lines), silent: false, shownTicketIds: [] };
     }
     case 'ticket':
     case 'text': {
@@ -209,6 +221,8 @@ async function deferRefused(
 
 async function giveUp(deps: CallDeps, notice: PendingNotice, reason: string): Promise<Said> {
   await markNoticeFailed(deps.db, notice.id, reason);
+  // Whoever cannot be reached in private is called in the group, by name.
+  if (notice.kind === 'page') await fallBackPages(deps.db, notice.key, deps.clock.now());
   deps.log.warn({ noticeKey: notice.key, reason }, 'a notice cannot be delivered');
   return 'failed';
 }

@@ -304,7 +304,7 @@ test('menus stand per place: customers, the group, and each engineer’s own cha
   const customers = names.find(([scope]) => scope.includes('all_private_chats'))!;
   expect(customers[1]).toEqual(['start', 'help']);
   const group = names.find(([scope]) => scope.includes(String(GROUP)))!;
-  expect(group[1]).toEqual(['tickets', 'ticket', 'tx', 'breaker', 'note', 'help']);
+  expect(group[1]).toEqual(['tickets', 'ticket', 'tx', 'breaker', 'note', 'oncall', 'help']);
 });
 
 test('someone who blocks the bot while it answers costs no ticket', async () => {

@@ -126,7 +126,7 @@ describe('the buttons of a breaker', () => {
   });
 
   test('are gone with the ticket', () => {
-    expect(labelsOf({ state: 'closed' }, { state: 'resolved' })).toEqual([['↩️ Reopen', '🔍 Inspect']]);
+    expect(labelsOf({ state: 'closed' }, { state: 'resolved' })).toEqual([['↩️ Reopen', '🔍 Inspect', '📜 Timeline']]);
   });
 
   test('Resolve is there only when the breaker has closed', () => {

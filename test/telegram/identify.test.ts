@@ -53,7 +53,10 @@ describe('where it was sent', () => {
   });
 });
 
-const ADMINS = 'tickets ticket tx retry breaker note me enroll roles freeze help start'.split(' ');
+const ADMINS =
+  'tickets ticket tx retry breaker note oncall shift resolve severity merge export policy me enroll roles freeze help start'.split(
+    ' ',
+  );
 
 describe('menus', () => {
   const person = (telegramId: number, role: Person['role'], privateChat: boolean): Person => ({
@@ -70,15 +73,16 @@ describe('menus', () => {
       [person(1, 'engineer', true), person(2, 'viewer', true), person(3, 'admin', false), person(4, 'admin', true)],
       -100,
     );
+    const ticketActs = ['oncall', 'shift', 'resolve', 'severity', 'merge', 'export'];
     const named = menus.map(({ scope, commands }) => [
       scope.type === 'chat' ? scope.chat_id : scope.type,
       commands.map(({ command }) => command),
     ]);
     expect(named).toEqual([
       ['all_private_chats', ['start', 'help']],
-      [-100, ['tickets', 'ticket', 'tx', 'breaker', 'note', 'help']],
-      [1, ['tickets', 'ticket', 'tx', 'retry', 'breaker', 'note', 'me', 'enroll', 'help', 'start']],
-      [2, ['tickets', 'ticket', 'tx', 'breaker', 'me', 'enroll', 'help', 'start']],
+      [-100, ['tickets', 'ticket', 'tx', 'breaker', 'note', 'oncall', 'help']],
+      [1, ['tickets', 'ticket', 'tx', 'retry', 'breaker', 'note', ...ticketActs, 'me', 'enroll', 'help', 'start']],
+      [2, ['tickets', 'ticket', 'tx', 'breaker', 'oncall', 'export', 'me', 'enroll', 'help', 'start']],
       [4, ADMINS],
     ]);
   });

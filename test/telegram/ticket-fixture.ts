@@ -32,6 +32,7 @@ export function ticketView(changes: Partial<TicketView> = {}): TicketView {
     urgentRevision: 0,
     refusals: 0,
     breaker: null,
+    duty: null,
     log: [{ at: OPENED, kind: 'opened', actor: null, text: 'opened' }],
     ...changes,
   };

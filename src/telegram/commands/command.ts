@@ -35,3 +35,9 @@ export function say(text: string): Answer {
 export function sayExample(command: Pick<Command, 'example'>, need: string): Answer {
   return say(`🤔 ${need} For example: ${command.example}`);
 }
+
+/** In the group only a card's own buttons change something, and what is only for the team's eyes is not shown. */
+export function sayInPrivate({ bot }: Pick<Request, 'bot'>, what: string): Answer {
+  const text = new FormattedString(`🔒 ${what} in our private chat. Nothing has changed.`);
+  return { text, keyboard: { inline_keyboard: [[{ text: '💬 Go there ↗', url: `https://t.me/${bot.username}` }]] } };
+}

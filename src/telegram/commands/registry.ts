@@ -2,14 +2,19 @@ import type { Scope } from '../bot-context.ts';
 import { breaker } from './breaker.ts';
 import type { Command } from './command.ts';
 import { enroll } from './enroll.ts';
+import { exportTicket } from './export.ts';
 import { freeze, unfreeze } from './freeze.ts';
 import { createHelp } from './help.ts';
 import { me } from './me.ts';
 import { note } from './note.ts';
+import { oncall } from './oncall.ts';
+import { policy } from './policy.ts';
 import { retry } from './retry.ts';
 import { roles } from './roles.ts';
+import { shift } from './shift.ts';
 import { start } from './start.ts';
 import { ticket } from './ticket.ts';
+import { merge, resolve, severity } from './ticket-orders.ts';
 import { tickets } from './tickets.ts';
 import { tx } from './tx.ts';
 
@@ -20,6 +25,13 @@ const COMMANDS: Command[] = [
   retry,
   breaker,
   note,
+  oncall,
+  shift,
+  resolve,
+  severity,
+  merge,
+  exportTicket,
+  policy,
   me,
   enroll,
   roles,
