@@ -1,6 +1,6 @@
 import { FormattedString } from '@grammyjs/parse-mode';
 import type { ForceReply, InlineKeyboardMarkup } from '@grammyjs/types';
-import { type Api, GrammyError } from 'grammy';
+import { type Api, GrammyError, InputFile } from 'grammy';
 import type { Logger } from '../platform/log.ts';
 import type { Answer } from './bot-context.ts';
 import { splitText } from './bot-split.ts';
@@ -17,6 +17,7 @@ const CALL_TIMEOUT_MS = 4_000;
  * written to, which no second try would change. Everything else that fails is thrown, and the inbox tries again.
  */
 export async function sendAnswer(api: Api, log: Logger, to: Destination, answer: Answer): Promise<Reply> {
+  if (answer.photo) return sendPhoto(api, log, to, { ...answer, photo: answer.photo });
   const parts = splitText(answer.text);
   let messageId = 0;
   for (const [i, part] of parts.entries()) {
@@ -28,6 +29,27 @@ export async function sendAnswer(api: Api, log: Logger, to: Destination, answer:
     messageId = reply.messageId;
   }
   return { outcome: 'sent', messageId };
+}
+
+/** A topic that is gone is left out; where pictures are not taken, the words are said alone. */
+async function sendPhoto(api: Api, log: Logger, to: Destination, answer: Answer & { photo: Buffer }): Promise<Reply> {
+  const { text, photo, ...rest } = answer;
+  try {
+    const { link_preview_options: _, ...place } = placeOptions(to);
+    const caption = { caption: text.text, caption_entities: text.entities };
+    const sent = await api.sendPhoto(
+      to.chatId,
+      new InputFile(photo, 'picture.png'),
+      { ...caption, ...place },
+      callSignal(),
+    );
+    return { outcome: 'sent', messageId: sent.message_id };
+  } catch (error) {
+    const { act, description } = readRefusal(error);
+    if (act === 'thrown' || act === 'wait' || act === 'retry' || act === 'migrate') throw error;
+    log.warn({ description }, 'a picture was refused; its words are said alone');
+    return sendAnswer(api, log, to, { text, ...rest });
+  }
 }
 
 type Markup = InlineKeyboardMarkup | ForceReply;

@@ -71,9 +71,9 @@ describe('menus', () => {
     ]);
     expect(named).toEqual([
       ['all_private_chats', ['start', 'help']],
-      [-100, ['tickets', 'ticket', 'tx', 'breaker', 'note', 'help']],
-      [1, ['tickets', 'ticket', 'tx', 'retry', 'breaker', 'note', 'help', 'start']],
-      [2, ['tickets', 'ticket', 'tx', 'breaker', 'help', 'start']],
+      [-100, ['tickets', 'ticket', 'tx', 'breaker', 'stats', 'note', 'help']],
+      [1, ['tickets', 'ticket', 'tx', 'retry', 'breaker', 'stats', 'note', 'drill', 'help', 'start']],
+      [2, ['tickets', 'ticket', 'tx', 'breaker', 'stats', 'help', 'start']],
     ]);
   });
 
