@@ -1,4 +1,6 @@
+import { condenseStats } from './dashboard/stats-store.ts';
 import { openOperationalTicket } from './escalation/open-ticket.ts';
+import { watchProvidersOnce } from './intake/provider-outage.ts';
 import { deleteOldRefusals, emptyOldRefusals } from './intake/refusal-store.ts';
 import { checkConservation } from './ledger/conservation-query.ts';
 import { countPartitionsAhead, createPartitions } from './ledger/partition-store.ts';
@@ -14,9 +16,17 @@ export function listJobs(deps: Deps): Job[] {
   return [
     { name: 'conservation', expression: '7 * * * *', runOnce: () => auditConservation(deps) },
     { name: 'partitions', expression: '3 */6 * * *', runOnce: () => lookAfterPartitions(deps) },
+    { name: 'providers', expression: '*/2 * * * *', runOnce: () => watchProviders(deps) },
     { name: 'refusals', expression: '17 * * * *', runOnce: () => forgetRefusals(db) },
+    { name: 'statistics', expression: '37 * * * *', runOnce: () => condenseStats(db) },
     { name: 'inbox', expression: '27 * * * *', runOnce: async () => ({ purged: await purgeInbox(db) }) },
   ];
+}
+
+async function watchProviders({ db, onTicket }: Deps): Promise<object> {
+  const counts = await watchProvidersOnce(db);
+  if (counts.opened + counts.resolved > 0) onTicket();
+  return counts;
 }
 
 async function forgetRefusals(db: Db): Promise<object> {
