@@ -15,6 +15,7 @@ import { measureMemory } from './memory.ts';
 import { measureOutage } from './outage.ts';
 import { openPlace } from './place.ts';
 import { measureStorm } from './storm.ts';
+import { measureStorms } from './storms.ts';
 import { measureTrip } from './trip.ts';
 
 /** In the order of the table. `node bench/main.ts` runs all, `node bench/main.ts intake` one; with `--quick` to see that it works. */
@@ -24,6 +25,7 @@ const MEASUREMENTS: Record<string, Measurement> = {
   latency: measureLatency,
   cards: measureCards,
   storm: measureStorm,
+  storms: measureStorms,
   memory: measureMemory,
   growth: measureGrowth,
   breaker: measureBreaker,

@@ -111,7 +111,8 @@ describe('a person on the chat page', { timeout: 30_000 }, () => {
   test('sees a picture the bot sends, with its words', async () => {
     await bot.api.sendPhoto(GROUP, new InputFile(ONE_PIXEL, 'stats.png'), { caption: 'The last hour' });
     await sees('The last hour');
-    const width = () => page.locator('img.photo').evaluate((image) => (image as HTMLImageElement).naturalWidth);
+    const width = () =>
+      page.locator('img.photo').evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth);
     await expect.poll(width).toBe(1);
   });
 
