@@ -22,7 +22,7 @@ const MANY_PEOPLE = 20;
  * engineer takes a card every quarter of a minute. Two minutes later every ticket must stand in the chat.
  */
 export async function measureStorms(bench: Bench): Promise<Measured> {
-  const seconds = bench.quick ? 20 : SECONDS;
+  const seconds = bench.quick ? 40 : SECONDS;
   const failures = Math.round((FAILURES / SECONDS) * seconds);
   const world = await openWorld(bench);
   world.sandbox.telegram.startPrivate(ANN);

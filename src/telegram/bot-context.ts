@@ -48,8 +48,8 @@ export type Request = {
 export type Answer = {
   text: FormattedString;
   keyboard?: InlineKeyboardMarkup;
-  /** A picture (PNG); the text, of 1,024 characters at most, stands under it. */
-  photo?: Buffer;
+  /** A PNG that stands above the text, which must be a short one. */
+  picture?: Buffer;
   /** The message asks for the reason of this order; the answer to it gives the order. */
   question?: ReasonQuestion;
 };

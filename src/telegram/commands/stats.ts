@@ -18,8 +18,8 @@ export const stats: Command = {
     if (span === null) return sayExample(stats, 'Of which time? 1h, 24h or 7d.');
     const numbers = await readNumbers(deps, span);
     const text = renderStats(numbers);
-    const photo = await tryToDraw(deps, numbers);
-    return photo ? { text, photo } : { text };
+    const picture = await tryToDraw(deps, numbers);
+    return picture ? { text, picture } : { text };
   },
 };
 
