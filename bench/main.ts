@@ -15,6 +15,7 @@ import { measureMemory } from './memory.ts';
 import { measureOutage } from './outage.ts';
 import { openPlace } from './place.ts';
 import { measureStorm } from './storm.ts';
+import { measureStorms } from './storms.ts';
 import { measureSweep } from './sweep.ts';
 import { measureTrip } from './trip.ts';
 
@@ -25,6 +26,7 @@ const MEASUREMENTS: Record<string, Measurement> = {
   latency: measureLatency,
   cards: measureCards,
   storm: measureStorm,
+  storms: measureStorms,
   memory: measureMemory,
   growth: measureGrowth,
   breaker: measureBreaker,

@@ -15,8 +15,8 @@ import { createRefusalBook } from './intake/refusals.ts';
 import { verifyAgain } from './intake/verify-again.ts';
 import { registerWebhookRoute } from './intake/webhook-route.ts';
 import { createPartitions } from './ledger/partition-store.ts';
-import { seedPeople } from './people/person-store.ts';
-import { readBacklog } from './platform/backlog-query.ts';
+import { listReachableEngineers, seedPeople } from './people/person-store.ts';
+import { type CardBacklog, readBacklog, readCardBacklog } from './platform/backlog-query.ts';
 import { createClock, type SynchronisedClock } from './platform/clock.ts';
 import { createDb, createPool, type Db } from './platform/database.ts';
 import { createGeo } from './platform/geo.ts';
@@ -32,6 +32,7 @@ import { listJobs } from './schedule.ts';
 import type { WholeConfig } from './stand-ins.ts';
 import { createTelegramApi } from './telegram/api-client.ts';
 import { createTelegramIn } from './telegram/bot.ts';
+import { startDrillWatch } from './telegram/drill.ts';
 import { startSender } from './telegram/sender.ts';
 import { findChatState } from './telegram/sender-chat-store.ts';
 
@@ -249,13 +250,16 @@ async function startTelegram(
     threadId: config.engineeringTopics.tickets,
     topics: config.engineeringTopics,
     holder: replicaId,
+    listOnCall: listReachableEngineers,
   });
   ground.onStop(sender.stop);
+  ground.onStop(startDrillWatch(ground).stop);
   ground.health.watchPart('engineering chat', async () => {
     const missing = sender.missingRights();
     if (missing.length > 0) return `the bot lacks ${missing.join(', ')}`;
     return describeState(await findChatState(db, bot.engineeringChatId, ground.clock.now()));
   });
+  ground.health.watchPart('cards', async () => describeCards(await readCardBacklog(db)));
   log.info({ chat: bot.engineeringChatId }, 'telegram is on');
 }
 
@@ -266,6 +270,14 @@ function startApi(ground: Ground): void {
 
 function describeState({ state, detail }: { state: string; detail: string | null }): string {
   return detail === null ? state : `${state}: ${detail}`;
+}
+
+/** A card is late when it has waited for longer than a look at the rows and a call take. */
+const CARD_LATE_SECONDS = 5;
+
+function describeCards({ cardsWaiting, oldestCardSeconds }: CardBacklog): string {
+  if (oldestCardSeconds < CARD_LATE_SECONDS) return 'ok';
+  return `${cardsWaiting} not shown yet, the oldest for ${Math.round(oldestCardSeconds)} s`;
 }
 
 function startTimedJobs(ground: Ground): void {

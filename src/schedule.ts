@@ -1,6 +1,8 @@
 import { postAuditHead } from './audit-head.ts';
+import { condenseStats } from './dashboard/stats-store.ts';
 import { checkSweep } from './duty/sweep-checker.ts';
 import { openOperationalTicket } from './escalation/open-ticket.ts';
+import { watchProvidersOnce } from './intake/provider-outage.ts';
 import { deleteOldRefusals, emptyOldRefusals } from './intake/refusal-store.ts';
 import { checkConservation } from './ledger/conservation-query.ts';
 import { countPartitionsAhead, createPartitions } from './ledger/partition-store.ts';
@@ -18,8 +20,10 @@ export function listJobs(deps: Deps): Job[] {
   return [
     { name: 'conservation', expression: '7 * * * *', runOnce: () => auditConservation(deps) },
     { name: 'partitions', expression: '3 */6 * * *', runOnce: () => lookAfterPartitions(deps) },
+    { name: 'providers', expression: '*/2 * * * *', runOnce: () => watchProviders(deps) },
     { name: 'refusals', expression: '17 * * * *', runOnce: () => forgetRefusals(db) },
     { name: 'deadlines', expression: '* * * * *', runOnce: () => checkSweep(deps) },
+    { name: 'statistics', expression: '37 * * * *', runOnce: () => condenseStats(db) },
     { name: 'inbox', expression: '27 * * * *', runOnce: () => forgetUpdates(deps) },
     { name: 'audit', expression: '0 * * * *', runOnce: () => postAuditHead(deps) },
   ];
@@ -27,6 +31,12 @@ export function listJobs(deps: Deps): Job[] {
 
 async function forgetUpdates({ db, clock }: Deps): Promise<object> {
   return { purged: await purgeInbox(db), pending: await purgePendingActs(db, clock.now()) };
+}
+
+async function watchProviders({ db, onTicket }: Deps): Promise<object> {
+  const counts = await watchProvidersOnce(db);
+  if (counts.opened + counts.resolved > 0) onTicket();
+  return counts;
 }
 
 async function forgetRefusals(db: Db): Promise<object> {

@@ -174,7 +174,7 @@ export async function resolveDoneTickets(
 export async function openOperationalTicket(
   db: Db,
   finding: {
-    stage: 'ledger' | 'telegram' | 'operations';
+    stage: 'ledger' | 'telegram' | 'operations' | 'provider';
     source: string;
     errorFamily: string;
     severity: Severity;

@@ -126,6 +126,7 @@ async function readTickets(db: Reader, ids: number[]): Promise<TicketView[]> {
     wantedRevision: row.wanted_revision,
     urgentRevision: row.urgent_revision,
     refusals: impacts.get(row.id)?.refusals ?? 0,
+    silenced: impacts.get(row.id)?.silenced ?? 0,
     breaker: breakers.get(row.id) ?? null,
     duty: dutyOf(row),
     log: logs.get(row.id) ?? [],
@@ -146,7 +147,7 @@ function dutyOf(row: Selectable<Schema['ticket']>): TicketDuty | null {
   };
 }
 
-type Impact = { id: number; deadEvents: number; peopleWaiting: number; refusals: number };
+type Impact = { id: number; deadEvents: number; peopleWaiting: number; refusals: number; silenced: number };
 
 async function readImpacts(db: Reader, ids: number[]): Promise<Map<number, Impact>> {
   const { rows } = await sql<Impact>`
@@ -154,7 +155,9 @@ async function readImpacts(db: Reader, ids: number[]): Promise<Map<number, Impac
       (select count(*) from event e where e.ticket_id = t.id and e.state = 'dead' and e.settled_by is null) as "deadEvents",
       (select count(distinct coalesce(e.user_id, e.transaction_id, e.subscription_id)) from event e where e.ticket_id = t.id
          and (e.state in ('pending', 'retrying') or (e.state = 'dead' and e.settled_by is null))) as "peopleWaiting",
-      (select count(*) from refusal r where r.ticket_id = t.id and r.verified_at is null) as refusals
+      (select count(*) from refusal r where r.ticket_id = t.id and r.verified_at is null) as refusals,
+      (select count(*) from silenced_ticket s left join card c on c.ticket_id = s.ticket_id
+         where s.parent_id = t.id and c.message_id is null) as silenced
     from ticket t where t.id = any(${ids}::bigint[])`.execute(db);
   return new Map(rows.map((row) => [row.id, row]));
 }

@@ -1,6 +1,6 @@
 import type { BreakerEvidence, BreakerState, Severity, TicketState } from '../platform/schema.ts';
 
-export type TicketStage = 'delivery' | 'intake' | 'ledger' | 'telegram' | 'operations' | 'breaker';
+export type TicketStage = 'delivery' | 'intake' | 'ledger' | 'telegram' | 'operations' | 'breaker' | 'provider';
 
 export type TicketLogLine = { at: Date; kind: string; actor: string | null; text: string };
 
@@ -75,6 +75,8 @@ export type TicketView = {
   urgentRevision: number;
   /** Refused webhooks attached that have not been verified since. */
   refusals: number;
+  /** Open tickets that this one's card stands for: a whole provider's outage explains them. */
+  silenced: number;
   /** Of a breaker's ticket; null of every other. */
   breaker: TicketBreaker | null;
   /** Null when it is over, or was never planned. */

@@ -7,10 +7,11 @@ type Writer = Kysely<Schema>;
 /**
  * `redrive`: the outcome of a retry, drawn from the redrive when it is sent and edited while it changes (`{ redriveId, by, what }`).
  * `ticket`: a word under a ticket's card, silent and only when the chat has room (`{ text }`). `text`: as it stands
- * (`{ text, entities?, silent?, topic? }`; the topic is one of the chat's, else the one of tickets). `digest`: the sender's own list of tickets that have no card yet.
- * `page`: calls a person to the tickets of its pages, drawn from them; `page_fallback`: the same in the group, of people who could not be written to.
+ * (`{ text, entities?, silent?, topic? }`; the topic is one of the chat's, else the one of tickets). `alarm`: the same, and before all that waits for its
+ * reader. `digest`: the sender's own list of tickets that have no card yet. `page`: calls a person to the tickets of its pages, drawn from them;
+ * `page_fallback`: the same in the group, of people who could not be written to.
  */
-type NoticeKind = 'redrive' | 'ticket' | 'text' | 'digest' | 'page' | 'page_fallback';
+type NoticeKind = 'redrive' | 'ticket' | 'text' | 'digest' | 'alarm' | 'page' | 'page_fallback';
 
 export type NoticeDraft = {
   /** Says the thing once: the same key again replaces the words of the message that is there. */
@@ -62,7 +63,7 @@ export async function bumpNotice(trx: Writer, key: string): Promise<boolean> {
 
 const PENDING_MAX = 200;
 
-/** The oldest first. Only the holder of the chat's sender lease asks, so no row needs to be claimed. */
+/** Pages, then the oldest. Only the holder of the chat's sender lease asks, so no row needs to be claimed. */
 export function listPendingNotices(db: Writer, chatIds: number[]): Promise<PendingNotice[]> {
   return pendingNotices(db)
     .where('person_id', 'is', null)
@@ -70,7 +71,7 @@ export function listPendingNotices(db: Writer, chatIds: number[]): Promise<Pendi
     .execute();
 }
 
-/** What waits to be told to people in private, the oldest first. */
+/** What waits to be told to people in private: pages, then the oldest. */
 export function listPendingPrivateNotices(db: Writer): Promise<PendingNotice[]> {
   return pendingNotices(db).where('person_id', 'is not', null).execute();
 }
@@ -92,6 +93,7 @@ function pendingNotices(db: Writer) {
       'sent_at as sentAt',
     ])
     .where('state', '=', 'pending')
+    .orderBy(sql`kind in ('page', 'alarm')`, 'desc')
     .orderBy('id')
     .limit(PENDING_MAX);
 }

@@ -25,6 +25,7 @@ export type Act =
   | 'verify'
   | 'breaker'
   | 'shift'
+  | 'drill'
   | 'policy'
   | 'people'
   | 'freeze';
@@ -49,6 +50,7 @@ const ACTING: readonly Act[] = [
   'verify',
   'breaker',
   'shift',
+  'drill',
 ];
 const RULING: readonly Act[] = [...ACTING, 'policy', 'people', 'freeze'];
 

@@ -2,8 +2,11 @@ import { sql } from 'kysely';
 import type { Db } from './database.ts';
 import type { Severity } from './schema.ts';
 
+/** Tickets that nobody can have seen in the chat yet, neither on a card nor on the storm card. */
+export type CardBacklog = { cardsWaiting: number; oldestCardSeconds: number };
+
 /** What only the database knows and `/metrics` shows. */
-export type Backlog = {
+export type Backlog = CardBacklog & {
   waiting: number;
   /** Of the oldest event whose time has come and that nobody is working on; 0 when there is none. */
   oldestDueSeconds: number;
@@ -21,7 +24,8 @@ export async function readBacklog(db: Db): Promise<Backlog> {
   const oldestDueSeconds = await findOldestDueSeconds(db);
   const openTickets = await countOpenTickets(db);
   const openedTickets = await countTickets(db);
-  return { ...counted, oldestDueSeconds, openTickets, openedTickets };
+  const cards = await readCardBacklog(db);
+  return { ...counted, ...cards, oldestDueSeconds, openTickets, openedTickets };
 }
 
 async function sumCounters(db: Db): Promise<Pick<Backlog, 'waiting' | 'unexplainedReceived' | 'unexplainedStored'>> {
@@ -48,10 +52,21 @@ async function findOldestDueSeconds(db: Db): Promise<number> {
   return rows[0]!.seconds;
 }
 
+/** Those whose news the card of an outage tells do not wait. */
+export async function readCardBacklog(db: Db): Promise<CardBacklog> {
+  const { rows } = await sql<CardBacklog>`
+    select count(*)::int as "cardsWaiting",
+      coalesce(max(extract(epoch from clock_timestamp() - t.opened_at)), 0)::float8 as "oldestCardSeconds"
+    from ticket t left join card c on c.ticket_id = t.id left join silenced_ticket s on s.ticket_id = t.id
+    where t.state not in ('resolved', 'merged') and c.first_shown_at is null and s.parent_id is null`.execute(db);
+  return rows[0]!;
+}
+
 async function countTickets(db: Db): Promise<number> {
   const { tickets } = await db
     .selectFrom('ticket')
     .select((eb) => eb.fn.countAll<number>().as('tickets'))
+    .where('source', '<>', 'drill')
     .executeTakeFirstOrThrow();
   return tickets;
 }
@@ -61,6 +76,7 @@ async function countOpenTickets(db: Db): Promise<Backlog['openTickets']> {
     .selectFrom('ticket')
     .select(['severity', sql<number>`count(*)`.as('tickets')])
     .where('state', 'not in', ['resolved', 'merged'])
+    .where('source', '<>', 'drill')
     .groupBy('severity')
     .execute();
   return { P1: 0, P2: 0, P3: 0, P4: 0, ...Object.fromEntries(rows.map((row) => [row.severity, row.tickets])) };

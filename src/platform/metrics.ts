@@ -217,6 +217,16 @@ function defineBacklog(registry: Registry) {
       labelNames: ['severity'],
       registers,
     }),
+    cardsWaiting: new Gauge({
+      name: 'breakwater_cards_waiting',
+      help: 'Open tickets that stand neither on a card nor on the storm card yet',
+      registers,
+    }),
+    oldestCard: new Gauge({
+      name: 'breakwater_card_oldest_waiting_seconds',
+      help: 'How long the oldest of them has waited since it opened',
+      registers,
+    }),
     unexplained: new Gauge({
       name: 'breakwater_conservation_unexplained',
       help: 'What received = stored + duplicate + refused, and stored = the sum of the states, leave unexplained; anything but 0 is a bug',
@@ -230,15 +240,18 @@ async function showBacklog(
   gauges: ReturnType<typeof defineBacklog>,
   read?: () => Promise<ShownBacklog>,
 ): Promise<void> {
-  for (const gauge of [gauges.queueDepth, gauges.oldestDue, gauges.ticketsOpened]) gauge.remove();
+  const { queueDepth, oldestDue, ticketsOpened, cardsWaiting, oldestCard } = gauges;
+  for (const gauge of [queueDepth, oldestDue, ticketsOpened, cardsWaiting, oldestCard]) gauge.remove();
   for (const gauge of [gauges.ticketsOpen, gauges.unexplained, gauges.parked]) gauge.reset();
   const backlog = await readInTime(read);
   if (!backlog) return;
-  gauges.queueDepth.set(backlog.waiting);
-  gauges.oldestDue.set(backlog.oldestDueSeconds);
+  queueDepth.set(backlog.waiting);
+  oldestDue.set(backlog.oldestDueSeconds);
+  cardsWaiting.set(backlog.cardsWaiting);
+  oldestCard.set(backlog.oldestCardSeconds);
   for (const [dependency, parked] of Object.entries(backlog.parked)) gauges.parked.set({ dependency }, parked);
   for (const [severity, tickets] of Object.entries(backlog.openTickets)) gauges.ticketsOpen.set({ severity }, tickets);
-  gauges.ticketsOpened.inc(backlog.openedTickets);
+  ticketsOpened.inc(backlog.openedTickets);
   gauges.unexplained.set({ of: 'received' }, backlog.unexplainedReceived);
   gauges.unexplained.set({ of: 'stored' }, backlog.unexplainedStored);
 }

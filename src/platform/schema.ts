@@ -393,6 +393,9 @@ type CardTable = {
   failures: Generated<number>;
   not_before: TimeOrNull;
   done_revision: Generated<number>;
+  silenced_by: number | null;
+  shown_severity: Severity | null;
+  told_privately_at: TimeOrNull;
 };
 
 type NoticeTable = {
@@ -498,6 +501,34 @@ type BreakerToldTable = {
   reminders: Generated<number>;
 };
 
+export type DrillState = 'running' | 'passed' | 'unanswered' | 'stopped';
+
+type DrillTable = {
+  id: Generated<number>;
+  command_id: string;
+  ticket_id: number;
+  started_by: number;
+  started_at: Time;
+  state: Generated<DrillState>;
+  shown_at: TimeOrNull;
+  acknowledged_at: TimeOrNull;
+  redrawn_at: TimeOrNull;
+  ended_at: TimeOrNull;
+};
+
+type SilencedTicketView = { ticket_id: number; parent_id: number };
+
+type DeliveryMinuteTable = {
+  minute: Time;
+  share: number;
+  provider: string;
+  state: EventState;
+  quarter: number;
+  events: number;
+};
+
+type CallMinuteTable = { minute: Time; share: number; dependency: string; outcome: AttemptOutcome; calls: number };
+
 export type Schema = {
   event: EventTable;
   claim: ClaimTable;
@@ -543,4 +574,8 @@ export type Schema = {
   breaker_command: BreakerCommandTable;
   breaker_replica: BreakerReplicaTable;
   breaker_told: BreakerToldTable;
+  drill: DrillTable;
+  silenced_ticket: SilencedTicketView;
+  delivery_minute: DeliveryMinuteTable;
+  call_minute: CallMinuteTable;
 };

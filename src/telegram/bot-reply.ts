@@ -17,7 +17,7 @@ const CALL_TIMEOUT_MS = 4_000;
  * written to, which no second try would change. Everything else that fails is thrown, and the inbox tries again.
  */
 export async function sendAnswer(api: Api, log: Logger, to: Destination, answer: Answer): Promise<Reply> {
-  if (answer.picture) return sendPhoto(api, to, answer.picture, answer);
+  if (answer.picture) return sendPhoto(api, log, to, { ...answer, picture: answer.picture });
   const parts = splitText(answer.text);
   let messageId = 0;
   for (const [i, part] of parts.entries()) {
@@ -38,23 +38,35 @@ export async function sendAnswer(api: Api, log: Logger, to: Destination, answer:
   return { outcome: 'sent', messageId };
 }
 
-/** The text is its caption, which must be a short one. */
-async function sendPhoto(api: Api, to: Destination, png: Buffer, answer: Answer): Promise<Reply> {
-  const { text, keyboard } = answer;
-  const options = {
-    caption: text.text,
-    caption_entities: text.entities,
-    ...(keyboard ? { reply_markup: keyboard } : {}),
-  };
+/** The text is its caption, which must be a short one. Where the chat takes no pictures, the words are said alone. */
+async function sendPhoto(api: Api, log: Logger, to: Destination, answer: Answer & { picture: Buffer }): Promise<Reply> {
+  const { picture, ...words } = answer;
+  const markup = markupOf(answer);
+  const { link_preview_options: _, ...place } = placeOptions(to);
+  const caption = { caption: words.text.text, caption_entities: words.text.entities };
+  const options = { ...caption, ...place, ...(markup ? { reply_markup: markup } : {}) };
   try {
-    const sent = await api.sendPhoto(to.chatId, new InputFile(png, 'picture.png'), options, callSignal());
+    const sent = await api.sendPhoto(to.chatId, new InputFile(picture, 'picture.png'), options, callSignal());
     return { outcome: 'sent', messageId: sent.message_id };
   } catch (error) {
     const { act, description } = readRefusal(error);
-    if (UNREACHABLE.has(act)) return { outcome: 'unreachable', because: description };
-    throw error;
+    if (!WITHOUT_PICTURE.has(act)) throw error;
+    log.warn({ description }, 'a picture was refused; its words are said alone');
+    return sendAnswer(api, log, to, words);
   }
 }
+
+/** What may be the picture's fault; a person who cannot be reached is found out by the words as well. */
+const WITHOUT_PICTURE = new Set<string>([
+  'disable_feature',
+  'recreate_thread',
+  'plain_text',
+  'split',
+  'give_up',
+  'unknown',
+  'user_unreachable',
+  'break_destination',
+]);
 
 type Markup = InlineKeyboardMarkup | ForceReply;
 

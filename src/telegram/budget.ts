@@ -3,7 +3,7 @@
  * Each purpose owns a part of that which nobody else can spend; what is left over is spare, for whoever may use it.
  */
 export type SendClass = 'person' | 'first' | 'new' | 'digest' | 'spare';
-export type EditClass = 'person' | 'counter';
+export type EditClass = 'person' | 'grave' | 'counter';
 export type BudgetRequest = { method: 'send'; class: SendClass } | { method: 'edit'; class: EditClass };
 export type Spending = BudgetRequest & { at: Date };
 export type BudgetVerdict = { when: 'now' } | { when: 'later'; at: Date };
@@ -13,20 +13,26 @@ export const PER_MINUTE = 20;
 // One second more than a minute: Telegram counts by the arrival, and two messages may come closer together than they left.
 export const WINDOW_MS = 61_000;
 
-type Share = { reserved: number; mayUseSpare: boolean };
+/** `spareMax`: how much of the spare it may take beyond its own, while it is there. */
+type Share = { reserved: number; spareMax: number };
+
+const ALL = PER_MINUTE;
 
 const SEND_SHARES: Record<SendClass, Share> = {
-  person: { reserved: 4, mayUseSpare: true },
-  first: { reserved: 5, mayUseSpare: true },
+  person: { reserved: 4, spareMax: ALL },
+  first: { reserved: 5, spareMax: ALL },
   // Kept to its share: a storm of causes must leave the spare to the gravest and to people.
-  new: { reserved: 4, mayUseSpare: false },
-  digest: { reserved: 1, mayUseSpare: true },
-  spare: { reserved: 0, mayUseSpare: true },
+  new: { reserved: 4, spareMax: 0 },
+  digest: { reserved: 1, spareMax: ALL },
+  spare: { reserved: 0, spareMax: ALL },
 };
 
 const EDIT_SHARES: Record<EditClass, Share> = {
-  person: { reserved: 6, mayUseSpare: true },
-  counter: { reserved: 6, mayUseSpare: true },
+  person: { reserved: 6, spareMax: ALL },
+  // A card that has become P1.
+  grave: { reserved: 0, spareMax: ALL },
+  // Half of the spare: in a storm counters would use all of it, and a card that becomes P1 would wait for them.
+  counter: { reserved: 6, spareMax: 4 },
 };
 
 /** Whether a message of this class may go out now, by what was spent before; if not, when it may. */
@@ -58,8 +64,9 @@ function recent(spent: Spending[], at: Date): Spending[] {
 function fits(spent: Spending[], request: BudgetRequest): boolean {
   const shares = sharesOf(request);
   const share = shares[request.class] as Share;
-  if (countOf(spent, request.class) < share.reserved) return true;
-  return share.mayUseSpare && spareUsed(spent, shares) < spareOf(shares);
+  const beyond = countOf(spent, request.class) - share.reserved;
+  if (beyond < 0) return true;
+  return beyond < share.spareMax && spareUsed(spent, shares) < spareOf(shares);
 }
 
 function sharesOf(request: BudgetRequest): Record<string, Share> {

@@ -86,6 +86,7 @@ async function markDrawn(deps: DrawingDeps, lane: ChatLane, drawing: Drawing, me
     messageId,
     revision: ticket.wantedRevision,
     textHash: hashPicture(picture),
+    severity: ticket.severity,
     at,
   });
   await noteSuccess(deps, lane);

@@ -14,9 +14,15 @@ export type StaleCard = {
   /** Null: no message of ours is known in this chat. */
   messageId: number | null;
   textHash: string | null;
+  /** What that message says; null when it is not known. */
+  shownSeverity: Severity | null;
   firstShownAt: Date | null;
   lastDrawnAt: Date | null;
   inDigest: number | null;
+  /** The ticket of an outage whose card stands for this one too, at present. */
+  silencedBy: number | null;
+  /** The one that was made to say so. */
+  countedBy: number | null;
   sendsInDoubt: number;
   failures: number;
   notBefore: Date | null;
@@ -30,17 +36,19 @@ export async function listStaleCards(db: Db, chatId: number): Promise<StaleCard[
   const columns = sql`
     t.id as "ticketId", t.severity, t.state, t.opened_at as "openedAt", t.wanted_revision as "wantedRevision",
     t.urgent_revision as "urgentRevision", c.first_shown_at as "firstShownAt", c.last_drawn_at as "lastDrawnAt",
-    c.in_digest as "inDigest", coalesce(c.failures, 0) as failures, c.not_before as "notBefore",
+    c.in_digest as "inDigest", c.silenced_by as "countedBy", coalesce(c.failures, 0) as failures, c.not_before as "notBefore",
     case when c.chat_id = ${chatId} then c.message_id end as "messageId",
     case when c.chat_id = ${chatId} then c.shown_revision else 0 end as "shownRevision",
     case when c.chat_id = ${chatId} then c.shown_text_hash end as "textHash",
+    case when c.chat_id = ${chatId} then c.shown_severity end as "shownSeverity",
     case when c.chat_id = ${chatId} then c.sends_in_doubt else 0 end as "sendsInDoubt"`;
   const { rows } = await sql<StaleCard>`
-    select ${columns} from ticket t left join card c on c.ticket_id = t.id
+    select ${columns}, s.parent_id as "silencedBy"
+      from ticket t left join card c on c.ticket_id = t.id left join silenced_ticket s on s.ticket_id = t.id
       where t.state not in ('resolved', 'merged')
         and (c.message_id is null or c.chat_id <> ${chatId} or t.wanted_revision > c.shown_revision)
     union all
-    select ${columns} from card c join ticket t on t.id = c.ticket_id
+    select ${columns}, null from card c join ticket t on t.id = c.ticket_id
       where c.done_revision > c.shown_revision and t.state in ('resolved', 'merged')`.execute(db);
   return rows;
 }
@@ -76,13 +84,14 @@ export type ShownCard = {
   /** What was rendered; more may be wanted already, and then the card stays stale. */
   revision: number;
   textHash: string;
+  severity: Severity;
   at: Date;
 };
 
 export async function markShown(db: Db, card: ShownCard): Promise<void> {
   await sql`
     update card set message_id = ${card.messageId}, shown_revision = greatest(shown_revision, ${card.revision}),
-      shown_text_hash = ${card.textHash}, first_shown_at = coalesce(first_shown_at, ${card.at}), last_drawn_at = ${card.at},
+      shown_text_hash = ${card.textHash}, shown_severity = ${card.severity}, first_shown_at = coalesce(first_shown_at, ${card.at}), last_drawn_at = ${card.at},
       sends_in_doubt = 0, failures = 0, not_before = null, error = null
     where ticket_id = ${card.ticketId}`.execute(db);
 }

@@ -20,9 +20,11 @@ export type Picture = { text: string; entities: MessageEntity[]; keyboard: Inlin
 export function renderCard(ticket: TicketView, now: Date): Picture {
   const lines = [
     fmt`${FormattedString.bold(firstLine(ticket))}`,
+    ...drillLines(ticket),
     causeLine(ticket),
     ownerLine(ticket, now),
     ...impactLines(ticket, now),
+    silencedLine(ticket),
     sampleLine(ticket),
     ownerlessLine(ticket, now),
     resolutionLine(ticket, now),
@@ -58,6 +60,16 @@ const COLOURS: Record<Severity, string> = { P1: '🔴', P2: '🟠', P3: '🟡', 
 
 function firstLine(ticket: TicketView): string {
   return `${ticket.severity} · ${STATE_WORDS[ticket.state]} · ${ticket.name}`;
+}
+
+/** Nobody may take it for a failure, from whatever part of the card they read. */
+function drillLines(ticket: TicketView): FormattedString[] {
+  return isDrill(ticket) ? [fmt`${FormattedString.bold('🧪 DRILL: nothing has failed, nobody waits')}`] : [];
+}
+
+/** Made up by a person, to see that the chat and the timers work. */
+function isDrill({ source }: Pick<TicketView, 'source'>): boolean {
+  return source === 'drill';
 }
 
 function causeLine(ticket: TicketView): FormattedString {
@@ -99,7 +111,7 @@ function failureWord(ticket: TicketView): string {
   if (isRefusal(ticket)) return 'refusals';
   if (ticket.breaker) return 'payments failed by it';
   if (ticket.stage === 'telegram') return 'updates';
-  return ticket.stage === 'operations' ? 'findings' : 'payments';
+  return ticket.stage === 'operations' || ticket.stage === 'provider' ? 'findings' : 'payments';
 }
 
 function peopleWords(ticket: TicketView): string | null {
@@ -136,6 +148,14 @@ function countryWords(countries: Record<string, number>): string {
     .join(', ');
 }
 
+/** What the outage explains has no cards of its own while it lasts. */
+function silencedLine(ticket: TicketView): FormattedString | null {
+  if (ticket.silenced === 0 || isDone(ticket)) return null;
+  return ticket.silenced === 1
+    ? fmt`🔕 1 more ticket by this has no card meanwhile: /tickets`
+    : fmt`🔕 ${countWords(ticket.silenced)} more tickets by this have no card meanwhile: /tickets`;
+}
+
 function sampleLine(ticket: TicketView): FormattedString | null {
   if (ticket.sampleTransaction === null) return null;
   // Scrubbed together with its words: a transaction id of six digits, standing alone, would pass for a one-time code.
@@ -155,10 +175,14 @@ function adviceLine(ticket: TicketView): FormattedString | null {
 }
 
 function adviceFor(ticket: TicketView): string {
+  if (isDrill(ticket))
+    return ticket.state === 'acknowledged' ? 'nothing, it ends by itself' : 'press Acknowledge, as if it were real';
   if (ticket.breaker) return breakerAdvice(ticket.breaker, ticket.deadEvents);
   const source = oneLine(ticket.source, 60);
   const callee = oneLine(ticket.dependency ?? ticket.source, 60);
   if (isRefusal(ticket)) return `check the signing secret of ${source}; once it is right, press Verify again`;
+  if (ticket.stage === 'provider')
+    return `check the signing secret of ${source} and what lies between; then Verify again on its tickets: /tickets`;
   if (ticket.errorFamily === 'conflict')
     return `one event id came with two contents: ask ${source} which is true, then Resolve`;
   if (ticket.errorFamily === 'malformed') return `could not be read: check the format set for ${source}, then Retry`;

@@ -166,6 +166,7 @@ async function renderNotice(deps: CallDeps, notice: PendingNotice): Promise<Sayi
       return lines.length === 0 ? null : { picture: renderPageFallback(lines), silent: false, shownTicketIds: [] };
     }
     case 'ticket':
+    case 'alarm':
     case 'text': {
       const picture = renderText(notice.body);
       const silent = notice.kind === 'ticket' || notice.body.silent === true;

@@ -11,6 +11,8 @@ export type Move =
   | { move: 'say'; notice: PendingNotice; request: BudgetRequest }
   /** Resolved before anybody could have seen it: there is nothing to act on, so no card is sent. */
   | { move: 'skip'; card: StaleCard }
+  /** The card of an outage tells of these tickets instead of cards of their own. */
+  | { move: 'silence'; parentId: number; ticketIds: number[] }
   /** Tickets that cannot have their own card now go on the digest. */
   | { move: 'list'; ticketIds: number[] }
   /** Nothing to do before `until`; null: until something changes. */
@@ -27,9 +29,12 @@ const CALM_MAX = 4;
 const SOON_MS = 1_000;
 
 /** The most urgent thing that may be done now: what a person caused, then what nobody has seen, then counters. */
-export function chooseMove(situation: Situation, now: Date): Move {
-  const skipped = situation.cards.find(neverNeeded);
+export function chooseMove(whole: Situation, now: Date): Move {
+  const skipped = whole.cards.find(neverNeeded);
   if (skipped) return { move: 'skip', card: skipped };
+  const silenced = findSilenced(whole.cards);
+  if (silenced) return silenced;
+  const situation = { ...whole, cards: whole.cards.filter((card) => !isSilent(card)) };
   const judge = createJudge(situation.spent);
   const wishes = listWishes(situation).map((wish) => ({ ...wish, at: earliest(wish, judge, now) }));
   const next = wishes.find((wish) => wish.at <= now);
@@ -37,6 +42,20 @@ export function chooseMove(situation: Situation, now: Date): Move {
   if (next && (next.isUrgent || unlisted.length === 0)) return next.move;
   if (unlisted.length > 0) return { move: 'list', ticketIds: unlisted };
   return { move: 'rest', until: earliestOf(wishes.map((wish) => wish.at)) };
+}
+
+/** Cards that the card of an outage does not count yet, by outage. */
+function findSilenced(cards: StaleCard[]): Extract<Move, { move: 'silence' }> | null {
+  const uncounted = cards.filter((card) => isSilent(card) && card.countedBy !== card.silencedBy);
+  const parentId = uncounted[0]?.silencedBy ?? null;
+  if (parentId === null) return null;
+  const ticketIds = uncounted.filter((card) => card.silencedBy === parentId).map((card) => card.ticketId);
+  return { move: 'silence', parentId, ticketIds };
+}
+
+/** A card that stands in the chat, or may, goes on as it was. */
+function isSilent(card: StaleCard): boolean {
+  return card.silencedBy !== null && card.messageId === null && card.sendsInDoubt === 0;
 }
 
 type Wish = { move: Extract<Move, { request: BudgetRequest }>; notBefore: Date | null; isUrgent: boolean };
@@ -50,10 +69,15 @@ function listWishes({ cards, notices }: Situation): Wish[] {
       .sort(byId)
       .map((card) => drawWish(card, { method: 'edit', class: 'person' }, true)),
     ...notices.filter((notice) => classOf(notice) === 'person').map((notice) => sayWish(notice, 'person')),
+    ...notices.filter((notice) => classOf(notice) === 'first').map((notice) => sayWish(notice, 'first')),
+    ...shown
+      .filter((card) => !isActedOn(card) && isRisen(card))
+      .sort(byId)
+      .map((card) => drawWish(card, { method: 'edit', class: 'grave' }, true)),
     ...unshown.flatMap((card) => firstWishes(card, unshown.length <= CALM_MAX)),
     ...notices.filter((notice) => classOf(notice) === 'digest').map((notice) => sayWish(notice, 'digest')),
     ...shown
-      .filter((card) => !isActedOn(card))
+      .filter((card) => !isActedOn(card) && !isRisen(card))
       .sort(byAge)
       .map((card) => drawWish(card, { method: 'edit', class: 'counter' }, false)),
     ...notices.filter((notice) => classOf(notice) === 'spare').map((notice) => sayWish(notice, 'spare')),
@@ -63,6 +87,11 @@ function listWishes({ cards, notices }: Situation): Wish[] {
 /** A person's act is drawn at once, whatever was drawn a moment ago. */
 function isActedOn(card: StaleCard): boolean {
   return card.urgentRevision > card.shownRevision;
+}
+
+/** The chat does not know yet that it has become grave. */
+function isRisen(card: StaleCard): boolean {
+  return card.severity === 'P1' && card.shownSeverity !== null && card.shownSeverity !== 'P1';
 }
 
 function drawWish(card: StaleCard, request: BudgetRequest, isUrgent: boolean): Wish {
@@ -89,12 +118,13 @@ function sayWish(notice: PendingNotice, sendClass: SendClass): Wish {
   return {
     move: { move: 'say', notice, request },
     notBefore: latest(notice.notBefore, rested),
-    isUrgent: sendClass === 'person',
+    isUrgent: sendClass === 'person' || sendClass === 'first',
   };
 }
 
-function classOf(notice: PendingNotice): 'person' | 'digest' | 'spare' {
+function classOf(notice: PendingNotice): 'person' | 'first' | 'digest' | 'spare' {
   if (notice.kind === 'digest') return 'digest';
+  if (notice.kind === 'alarm') return 'first';
   return notice.kind === 'ticket' ? 'spare' : 'person';
 }
 

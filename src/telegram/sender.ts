@@ -1,11 +1,12 @@
 import { listPendingNotices } from '../notice/notice-store.ts';
 import { releaseLease } from '../platform/lease.ts';
-import type { Wake } from '../platform/wake.ts';
+import type { Wake, WakeTopic } from '../platform/wake.ts';
 import { checkChatRights } from './api-client.ts';
 import { createLoop, type Loop } from './bot-loop.ts';
 import { listSpending } from './budget-store.ts';
 import { listOnDigest } from './card-digest-store.ts';
 import { drawCard } from './card-drawing.ts';
+import { markParentStale, markSilenced } from './card-silence-store.ts';
 import { listStaleCards, markUnchanged } from './card-store.ts';
 import { type NoticeDeps, PRIVATE_LANE_ID, runPrivateNoticesOnce, sayNotice } from './notice-sender.ts';
 import { callSignal } from './sender-call.ts';
@@ -13,6 +14,7 @@ import { type ChatLane, findCurrentChatId } from './sender-chat-store.ts';
 import { chooseMove, type Move } from './sender-choice.ts';
 import { enterLane, senderLease } from './sender-lane.ts';
 import { DIGEST_TICKETS_MAX } from './storm-text.ts';
+import { type StuckPagesDeps, tellStuckPages } from './stuck-pages.ts';
 
 export type SenderDeps = NoticeDeps;
 
@@ -22,9 +24,21 @@ export type SenderCounts = {
   unchanged: number;
   said: number;
   listed: number;
+  silenced: number;
   failed: number;
   /** When there will be something to do; null: when something changes. */
   nextAt: Date | null;
+};
+
+const NOTHING: SenderCounts = {
+  shown: 0,
+  edited: 0,
+  unchanged: 0,
+  said: 0,
+  listed: 0,
+  silenced: 0,
+  failed: 0,
+  nextAt: null,
 };
 
 /**
@@ -32,7 +46,7 @@ export type SenderCounts = {
  * a person did a moment ago goes before what was waiting, and a crash between two steps loses nothing.
  */
 export async function runSenderOnce(deps: SenderDeps, stopping?: AbortSignal): Promise<SenderCounts> {
-  const counts: SenderCounts = { shown: 0, edited: 0, unchanged: 0, said: 0, listed: 0, failed: 0, nextAt: null };
+  const counts: SenderCounts = { ...NOTHING };
   while (!stopping?.aborted) {
     const entry = await enterLane(deps);
     if (entry.lane === null) return { ...counts, nextAt: entry.until };
@@ -68,8 +82,12 @@ async function make(
       return;
     case 'skip':
       await markUnchanged(deps.db, next.card.ticketId, next.card.wantedRevision);
+      if (next.card.countedBy !== null) await markParentStale(deps.db, next.card.countedBy);
       counts.unchanged += 1;
       return;
+    case 'silence':
+      counts.silenced += next.ticketIds.length;
+      return markSilenced(deps.db, lane.chatId, next);
     case 'list':
       counts.listed += next.ticketIds.length;
       return listOnDigest(deps.db, lane, next.ticketIds, { ticketsMax: DIGEST_TICKETS_MAX, now: deps.clock.now() });
@@ -91,7 +109,8 @@ const AFTER_ERROR_MS = 1_000;
 
 /** Keeps the engineering chat and the private notices up to date until stopped. Without an engineering chat, only the latter. */
 export function startSender(
-  deps: Omit<SenderDeps, 'configuredChatId'> & { configuredChatId: number | null; wake: Pick<Wake, 'on'> },
+  deps: Omit<SenderDeps, 'configuredChatId'> &
+    Pick<StuckPagesDeps, 'listOnCall'> & { configuredChatId: number | null; wake: SenderWake },
 ): Sender {
   const { configuredChatId } = deps;
   let missingRights: string[] = [];
@@ -105,7 +124,10 @@ export function startSender(
       : [loopOf(deps, (stopping) => runSenderOnce({ ...deps, configuredChatId }, stopping))]),
     loopOf(deps, (stopping) => runPrivateNoticesOnce(deps, stopping)),
   ];
-  const asking = configuredChatId === null ? [] : [onceOf(deps, () => checkRights(configuredChatId))];
+  const asking =
+    configuredChatId === null
+      ? []
+      : [onceOf(deps, () => checkRights(configuredChatId)), stuckPagesLoop({ ...deps, configuredChatId })];
   const kick = atMostEvery(BREATH_MS, () => {
     for (const loop of loops) loop.kick();
   });
@@ -122,6 +144,24 @@ export function startSender(
       }
     },
   };
+}
+
+const LOOK_FOR_STUCK_MS = 1_000;
+
+type SenderWake = Pick<Wake, 'on'> & ((topic: WakeTopic) => void);
+
+/** Apart from the sending: when the chat takes nothing, that one waits too. */
+function stuckPagesLoop(deps: StuckPagesDeps & { wake: SenderWake }): Loop {
+  return createLoop({
+    run: async () => {
+      if ((await tellStuckPages(deps)) > 0) deps.wake('notice');
+      return LOOK_FOR_STUCK_MS;
+    },
+    onError: (err) => {
+      deps.log.error({ err }, 'cards that wait could not be looked for; it is tried again');
+      return LOOK_FOR_STUCK_MS;
+    },
+  });
 }
 
 function loopOf(

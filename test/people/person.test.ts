@@ -11,7 +11,7 @@ const person = (role: Role, active = true): Person => ({
   privateChat: false,
 });
 
-const CHANGING: Act[] = ['note', 'acknowledge', 'resolve', 'reopen', 'retry', 'verify'];
+const CHANGING: Act[] = ['note', 'acknowledge', 'resolve', 'reopen', 'retry', 'verify', 'drill'];
 
 describe('what a role may do', () => {
   test.each(['engineer', 'lead', 'admin'] as const)('%s reads and acts', (role) => {

@@ -11,6 +11,8 @@ const backlog: ShownBacklog = {
   oldestDueSeconds: 1.5,
   openTickets: { P1: 0, P2: 3, P3: 0, P4: 0 },
   openedTickets: 12,
+  cardsWaiting: 2,
+  oldestCardSeconds: 12.5,
   unexplainedReceived: 0,
   unexplainedStored: -1,
 };
@@ -44,6 +46,8 @@ test('a scrape shows the backlog, and asks the database once however many scrape
     expect(text).toContain('breakwater_breaker_parked{dependency="activation"} 7');
     expect(text).toContain('breakwater_tickets_open{severity="P2"} 3');
     expect(text).toContain('breakwater_tickets_opened_total 12');
+    expect(text).toContain('breakwater_cards_waiting 2');
+    expect(text).toContain('breakwater_card_oldest_waiting_seconds 12.5');
     expect(text).toContain('breakwater_conservation_unexplained{of="stored"} -1');
   }
 });
@@ -62,6 +66,8 @@ test('an empty ledger has nothing waiting, nothing due, no ticket and nothing un
     oldestDueSeconds: 0,
     openTickets: { P1: 0, P2: 0, P3: 0, P4: 0 },
     openedTickets: 0,
+    cardsWaiting: 0,
+    oldestCardSeconds: 0,
     unexplainedReceived: 0,
     unexplainedStored: 0,
   });
@@ -84,6 +90,14 @@ test('the backlog is what waits, since when it is due, and the tickets still ope
   });
   expect(read.oldestDueSeconds).toBeGreaterThanOrEqual(90);
   expect(read.oldestDueSeconds).toBeLessThan(150);
+});
+
+test('an open ticket that nobody was shown waits for its card; one on a card, and one that is done, do not', async () => {
+  const { cardsWaiting, oldestCardSeconds } = await readBacklog(db);
+  expect(cardsWaiting).toBe(1);
+  expect(oldestCardSeconds).toBeGreaterThan(0);
+  await pool.query(`insert into card (ticket_id, chat_id, first_shown_at) select id, 1, now() from ticket`);
+  expect(await readBacklog(db)).toMatchObject({ cardsWaiting: 0, oldestCardSeconds: 0 });
 });
 
 test('a webhook that was counted and not stored is unexplained', async () => {

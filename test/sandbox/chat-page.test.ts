@@ -1,5 +1,5 @@
 import chromium from '@sparticuz/chromium';
-import { Bot, InlineKeyboard } from 'grammy';
+import { Bot, InlineKeyboard, InputFile } from 'grammy';
 import { type Browser, type Page, chromium as playwright } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../sandbox/main.ts';
@@ -14,6 +14,11 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
 ];
+
+const ONE_PIXEL = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==',
+  'base64',
+);
 
 let browser: Browser;
 let sandbox: Sandbox;
@@ -101,6 +106,14 @@ describe('a person on the chat page', { timeout: 30_000 }, () => {
     await sees('ACKNOWLEDGED by Ann');
     expect(await page.locator('.edited').textContent()).toMatch(/^edited \d\d:\d\d$/);
     expect(await page.locator('.key').count()).toBe(0);
+  });
+
+  test('sees a picture the bot sends, with its words', async () => {
+    await bot.api.sendPhoto(GROUP, new InputFile(ONE_PIXEL, 'stats.png'), { caption: 'The last hour' });
+    await sees('The last hour');
+    const width = () =>
+      page.locator('img.photo').evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth);
+    await expect.poll(width).toBe(1);
   });
 
   test('gets an alert as a dialog', async () => {

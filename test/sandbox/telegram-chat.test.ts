@@ -163,7 +163,38 @@ describe('cards', () => {
     const foreign = await fetch(`${sandbox.url}/file/bot1:x/${file_path}`);
     expect(foreign.status).toBe(404);
   });
+
+  test('a photo has its size and its caption with entities, in the chat as in the answer', async () => {
+    const entities = [{ type: 'bold' as const, offset: 0, length: 5 }];
+    const sent = await api.sendPhoto(GROUP, new InputFile(pngOf(1200, 700), 'stats.png'), {
+      caption: 'Stats of an hour',
+      caption_entities: entities,
+    });
+    expect(sent.photo.at(-1)).toMatchObject({ width: 1200, height: 700 });
+    expect(sandbox.telegram.message(GROUP, sent.message_id)).toMatchObject({
+      text: 'Stats of an hour',
+      entities,
+      photoFileId: sent.photo.at(-1)!.file_id,
+    });
+  });
+
+  test('photos and text come out of one budget', async () => {
+    sandbox.telegram.setBudgets({ groupSendsPerMinute: 2 });
+    await api.sendMessage(GROUP, 'one');
+    await api.sendPhoto(GROUP, new InputFile(pngOf(1, 1), 'two.png'));
+    const third = api.sendPhoto(GROUP, new InputFile(pngOf(1, 1), 'three.png'));
+    await expect(third).rejects.toMatchObject({ error_code: 429 });
+  });
 });
+
+/** As much of a picture as tells its size. */
+function pngOf(width: number, height: number): Buffer {
+  const bytes = Buffer.alloc(33);
+  Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex').copy(bytes);
+  bytes.writeUInt32BE(width, 16);
+  bytes.writeUInt32BE(height, 20);
+  return bytes;
+}
 
 describe('who hears what', () => {
   const heard = async () => (await api.getUpdates()).map((update) => update.message?.text).filter(Boolean);

@@ -296,6 +296,41 @@ describe('/help, /start and what nobody understands', () => {
   });
 });
 
+describe('/stats', () => {
+  test('is a picture with the numbers under it, in the group and in private', async () => {
+    for (const [place, command, words] of [
+      [GROUP, '/stats', 'the last hour'],
+      [ANN, '/stats 7d', 'the last 7 days'],
+    ] as const) {
+      if (place === ANN) await open(ANN);
+      const answer = await ask(ANN, place, command);
+      expect(answer.photoFileId).toBeDefined();
+      expect(answer.text).toContain(`📈 ${words}\nsuccess`);
+      expect(answer.text).toContain('open now: ');
+    }
+  });
+
+  test('of another time is asked for again, and shown to nobody outside the team', async () => {
+    expect((await ask(ANN, GROUP, '/stats 3w')).text).toContain('1h, 24h or 7d');
+    await open(CARA);
+    const refused = await ask(CARA, CARA, '/stats');
+    expect(refused.photoFileId).toBeUndefined();
+    expect(refused.text).toContain('only the payments team');
+  });
+
+  test('says the numbers alone where pictures are not taken', async () => {
+    telegram().fault({
+      kind: 'error',
+      code: 400,
+      description: 'Bad Request: not enough rights to send photos to the chat',
+      method: 'sendPhoto',
+    });
+    const answer = await ask(ANN, GROUP, '/stats');
+    expect(answer.photoFileId).toBeUndefined();
+    expect(answer.text).toContain('📈 the last hour');
+  });
+});
+
 test('menus stand per place: customers, the group, and each engineer’s own chat', async () => {
   const menus = telegram().world.commands;
   const names = Object.entries(menus).map(
@@ -304,7 +339,7 @@ test('menus stand per place: customers, the group, and each engineer’s own cha
   const customers = names.find(([scope]) => scope.includes('all_private_chats'))!;
   expect(customers[1]).toEqual(['start', 'help']);
   const group = names.find(([scope]) => scope.includes(String(GROUP)))!;
-  expect(group[1]).toEqual(['tickets', 'ticket', 'tx', 'breaker', 'note', 'oncall', 'help']);
+  expect(group[1]).toEqual(['tickets', 'ticket', 'tx', 'breaker', 'stats', 'note', 'oncall', 'help']);
 });
 
 test('someone who blocks the bot while it answers costs no ticket', async () => {

@@ -48,14 +48,17 @@ test.each<[SendClass, number]>([
 
 test.each<[EditClass, number]>([
   ['person', 14],
-  ['counter', 14],
+  ['grave', 8],
+  ['counter', 10],
 ])('in an unused minute %s may edit %i times', (editClass, count) => {
   expect(countUntilRefused([], { method: 'edit', class: editClass })).toBe(count);
 });
 
-test('counters that edited all they could leave people their six edits', () => {
-  const spent = spend(14, { method: 'edit', class: 'counter' });
-  expect(countUntilRefused(spent, { method: 'edit', class: 'person' })).toBe(6);
+test('counters that edited all they could leave four edits for cards that become grave, and people their six besides', () => {
+  const spent = spend(10, { method: 'edit', class: 'counter' });
+  expect(countUntilRefused(spent, { method: 'edit', class: 'grave' })).toBe(4);
+  const grave = [...spent, ...spend(4, { method: 'edit', class: 'grave' })];
+  expect(countUntilRefused(grave, { method: 'edit', class: 'person' })).toBe(6);
 });
 
 test('edits cost no sends, and sends no edits', () => {
@@ -79,7 +82,7 @@ const requests = fc.oneof(
     method: fc.constant('send' as const),
     class: fc.constantFrom<SendClass>('person', 'first', 'new', 'digest', 'spare'),
   }),
-  fc.record({ method: fc.constant('edit' as const), class: fc.constantFrom<EditClass>('person', 'counter') }),
+  fc.record({ method: fc.constant('edit' as const), class: fc.constantFrom<EditClass>('person', 'grave', 'counter') }),
 );
 const arrivals = fc.array(fc.record({ request: requests, gapMs: fc.integer({ min: 0, max: 4000 }) }), {
   minLength: 50,

@@ -17,7 +17,7 @@ const stale = async () => (await listStaleCards(db, CHAT)).map((card) => card.ti
 
 async function show(ticketId: number, revision: number): Promise<void> {
   await markSending(db, ticketId, CHAT);
-  await markShown(db, { ticketId, messageId: 1, revision, textHash: 'x', at: AT });
+  await markShown(db, { ticketId, messageId: 1, revision, textHash: 'x', severity: 'P2', at: AT });
 }
 
 test('a ticket is stale until it is shown as it is', async () => {
@@ -73,7 +73,7 @@ test('resolving at the very moment of the first send is not missed', async () =>
   await resolver.query('commit');
   await resolver.end();
   await sending;
-  await markShown(db, { ticketId: id, messageId: 1, revision: 1, textHash: 'x', at: AT });
+  await markShown(db, { ticketId: id, messageId: 1, revision: 1, textHash: 'x', severity: 'P2', at: AT });
   expect(await stale()).toEqual([id]);
 });
 

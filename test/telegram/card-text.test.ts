@@ -205,3 +205,27 @@ test('no ticket whatever makes a card that Telegram would refuse', () => {
     }),
   );
 });
+
+test('a drill’s card says so in its second line, and asks for what one would do', () => {
+  const lines = renderCard(
+    ticketView({ stage: 'operations', source: 'drill', dependency: null, errorFamily: 'exercise 7', severity: 'P1' }),
+    NOW,
+  ).text.split('\n');
+  expect(lines.slice(0, 3)).toEqual([
+    'P1 · UNACKNOWLEDGED · T-1042',
+    '🧪 DRILL: nothing has failed, nobody waits',
+    'drill: exercise 7',
+  ]);
+  expect(lines).toContain('Next: press Acknowledge, as if it were real');
+});
+
+test('no other card says anything of a drill', () => {
+  expect(renderCard(ticketView(), NOW).text).not.toMatch(/drill/i);
+});
+
+test('the card of an outage counts the tickets that have none because of it, while it lasts', () => {
+  const outage = ticketView({ stage: 'provider', dependency: null, errorFamily: 'all webhooks refused', silenced: 3 });
+  expect(renderCard(outage, NOW).text).toContain('🔕 3 more tickets by this have no card meanwhile: /tickets');
+  expect(renderCard({ ...outage, silenced: 1 }, NOW).text).toContain('🔕 1 more ticket by this has no card meanwhile');
+  expect(renderCard({ ...outage, state: 'resolved' }, NOW).text).not.toContain('🔕');
+});

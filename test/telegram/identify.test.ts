@@ -54,7 +54,7 @@ describe('where it was sent', () => {
 });
 
 const ADMINS =
-  'tickets ticket tx retry breaker note oncall shift resolve severity merge export policy me enroll roles freeze help start'.split(
+  'tickets ticket tx retry breaker stats note oncall shift resolve severity merge export drill policy me enroll roles freeze help start'.split(
     ' ',
   );
 
@@ -73,16 +73,32 @@ describe('menus', () => {
       [person(1, 'engineer', true), person(2, 'viewer', true), person(3, 'admin', false), person(4, 'admin', true)],
       -100,
     );
-    const ticketActs = ['oncall', 'shift', 'resolve', 'severity', 'merge', 'export'];
+    const ticketActs = ['oncall', 'shift', 'resolve', 'severity', 'merge', 'export', 'drill'];
     const named = menus.map(({ scope, commands }) => [
       scope.type === 'chat' ? scope.chat_id : scope.type,
       commands.map(({ command }) => command),
     ]);
     expect(named).toEqual([
       ['all_private_chats', ['start', 'help']],
-      [-100, ['tickets', 'ticket', 'tx', 'breaker', 'note', 'oncall', 'help']],
-      [1, ['tickets', 'ticket', 'tx', 'retry', 'breaker', 'note', ...ticketActs, 'me', 'enroll', 'help', 'start']],
-      [2, ['tickets', 'ticket', 'tx', 'breaker', 'oncall', 'export', 'me', 'enroll', 'help', 'start']],
+      [-100, ['tickets', 'ticket', 'tx', 'breaker', 'stats', 'note', 'oncall', 'help']],
+      [
+        1,
+        [
+          'tickets',
+          'ticket',
+          'tx',
+          'retry',
+          'breaker',
+          'stats',
+          'note',
+          ...ticketActs,
+          'me',
+          'enroll',
+          'help',
+          'start',
+        ],
+      ],
+      [2, ['tickets', 'ticket', 'tx', 'breaker', 'stats', 'oncall', 'export', 'me', 'enroll', 'help', 'start']],
       [4, ADMINS],
     ]);
   });

@@ -18,9 +18,12 @@ function unshown(ticketId: number, changes: Partial<StaleCard> = {}): StaleCard 
     shownRevision: 0,
     messageId: null,
     textHash: null,
+    shownSeverity: null,
     firstShownAt: null,
     lastDrawnAt: null,
     inDigest: null,
+    silencedBy: null,
+    countedBy: null,
     sendsInDoubt: 0,
     failures: 0,
     notBefore: null,
@@ -121,7 +124,7 @@ test('an act that is drawn already does not hurry the counters after it', () => 
 });
 
 test('counters cannot use up the edits of people', () => {
-  const spent = spend(14, { method: 'edit', class: 'counter' });
+  const spent = spend(10, { method: 'edit', class: 'counter' });
   expect(choose({ cards: [shown(1)], spent })).toMatchObject({ move: 'rest' });
   expect(choose({ cards: [shown(1, { urgentRevision: 2 })], spent })).toMatchObject({ move: 'draw' });
 });
@@ -145,4 +148,33 @@ test('a report that changes is edited at most every two seconds', () => {
     move: 'say',
     request: { method: 'edit', class: 'person' },
   });
+});
+
+test('a card that has become grave is drawn before other counters, at once, though counters have used their edits', () => {
+  const spent = spend(10, { method: 'edit', class: 'counter' });
+  const risen = shown(2, { severity: 'P1', shownSeverity: 'P2', lastDrawnAt: after(-1_000) });
+  expect(choose({ cards: [shown(1), risen], spent })).toMatchObject({ move: 'draw', card: { ticketId: 2 } });
+  expect(choose({ cards: [shown(1), { ...risen, shownSeverity: 'P1' }], spent })).toMatchObject({ move: 'rest' });
+  expect(choose({ cards: [{ ...risen, severity: 'P3', shownSeverity: 'P4' }], spent })).toMatchObject({ move: 'rest' });
+});
+
+test('an alarm overtakes new cards, and has the share of the grave ones', () => {
+  const alarm = notice('alarm', { id: 3 });
+  expect(choose({ cards: [unshown(1, { severity: 'P1' })], notices: [alarm] })).toMatchObject({
+    move: 'say',
+    notice: { id: 3 },
+    request: { method: 'send', class: 'first' },
+  });
+});
+
+test('a ticket that an outage silences is counted there once, and then neither sent nor listed', () => {
+  const silenced = unshown(1, { silencedBy: 9 });
+  expect(choose({ cards: [silenced, unshown(2, { silencedBy: 9 })] })).toEqual({
+    move: 'silence',
+    parentId: 9,
+    ticketIds: [1, 2],
+  });
+  expect(choose({ cards: [{ ...silenced, countedBy: 9 }] })).toEqual({ move: 'rest', until: null });
+  expect(choose({ cards: [{ ...silenced, countedBy: 8 }] })).toMatchObject({ move: 'silence', parentId: 9 });
+  expect(choose({ cards: [{ ...silenced, sendsInDoubt: 1 }] })).toMatchObject({ move: 'draw' });
 });

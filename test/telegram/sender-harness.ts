@@ -3,11 +3,13 @@ import { onTestFinished } from 'vitest';
 import { type Sandbox, startSandbox } from '../../sandbox/main.ts';
 import type { ChatMessage } from '../../sandbox/telegram/chat-message.ts';
 import { ENGINEERING_CHAT_ID } from '../../sandbox/telegram/world.ts';
+import { listReachableEngineers } from '../../src/people/person-store.ts';
 import type { Db } from '../../src/platform/database.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { createTelegramApi } from '../../src/telegram/api-client.ts';
 import { runSenderOnce, type SenderDeps } from '../../src/telegram/sender.ts';
+import type { StuckPagesDeps } from '../../src/telegram/stuck-pages.ts';
 
 export const CHAT = ENGINEERING_CHAT_ID;
 const START_MS = Date.parse('2026-11-22T12:00:00Z');
@@ -21,7 +23,7 @@ export async function createSenderHarness(db: Db) {
   const sandbox = await startSandbox({ port: 0, now: () => nowMs });
   onTestFinished(() => sandbox.close());
   const metrics = createMetrics();
-  const deps: SenderDeps = {
+  const deps: SenderDeps & Pick<StuckPagesDeps, 'listOnCall'> = {
     db,
     api: createTelegramApi({ token: sandbox.telegram.token, apiRoot: sandbox.url, metrics }),
     configuredChatId: CHAT,
@@ -29,6 +31,7 @@ export async function createSenderHarness(db: Db) {
     clock: { now: () => new Date(nowMs) },
     log: createLog({ level: 'silent' }),
     metrics,
+    listOnCall: listReachableEngineers,
   };
   return {
     db,
@@ -61,7 +64,14 @@ export function isCard(message: ChatMessage): boolean {
   return /^P[1-4] · [A-Z]+ · T-\d+\n/.test(message.text);
 }
 
-export type TicketSeed = { severity?: string; errorFamily?: string; failures?: number; dependency?: string };
+export type TicketSeed = {
+  severity?: string;
+  errorFamily?: string;
+  failures?: number;
+  dependency?: string | null;
+  stage?: string;
+  source?: string;
+};
 
 let causes = 0;
 
@@ -71,9 +81,9 @@ export async function openTicket(db: Db, at: Date, seed: TicketSeed): Promise<nu
     .insertInto('ticket')
     .values({
       fingerprint: `cause ${causes}`,
-      stage: 'delivery',
-      source: 'acme',
-      dependency: seed.dependency ?? 'activation',
+      stage: seed.stage ?? 'delivery',
+      source: seed.source ?? 'acme',
+      dependency: seed.dependency === undefined ? 'activation' : seed.dependency,
       error_family: seed.errorFamily ?? 'HTTP 503',
       severity: (seed.severity ?? 'P2') as 'P2',
       failures: seed.failures ?? 1,

@@ -31,6 +31,7 @@ export function ticketView(changes: Partial<TicketView> = {}): TicketView {
     wantedRevision: 1,
     urgentRevision: 0,
     refusals: 0,
+    silenced: 0,
     breaker: null,
     duty: null,
     log: [{ at: OPENED, kind: 'opened', actor: null, text: 'opened' }],

@@ -1,6 +1,7 @@
 import type { Scope } from '../bot-context.ts';
 import { breaker } from './breaker.ts';
 import type { Command } from './command.ts';
+import { drill } from './drill.ts';
 import { enroll } from './enroll.ts';
 import { exportTicket } from './export.ts';
 import { freeze, unfreeze } from './freeze.ts';
@@ -13,6 +14,7 @@ import { retry } from './retry.ts';
 import { roles } from './roles.ts';
 import { shift } from './shift.ts';
 import { start } from './start.ts';
+import { stats } from './stats.ts';
 import { ticket } from './ticket.ts';
 import { merge, resolve, severity } from './ticket-orders.ts';
 import { tickets } from './tickets.ts';
@@ -24,6 +26,7 @@ const COMMANDS: Command[] = [
   tx,
   retry,
   breaker,
+  stats,
   note,
   oncall,
   shift,
@@ -31,6 +34,7 @@ const COMMANDS: Command[] = [
   severity,
   merge,
   exportTicket,
+  drill,
   policy,
   me,
   enroll,
