@@ -13,7 +13,15 @@ export default defineConfig({
     globalSetup: ['test/global-setup.ts'],
     maxWorkers: WORKERS,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/{*.test.ts,!(journeys|faults)/**/*.test.ts}'] } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/{*.test.ts,!(journeys|faults)/**/*.test.ts}'],
+          // Files share the processors: what hangs is found by this, what is slow is not.
+          testTimeout: 20_000,
+        },
+      },
       {
         extends: true,
         test: {

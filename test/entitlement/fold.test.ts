@@ -172,7 +172,9 @@ test('nobody has a feature without having paid for it, and nobody loses its list
 
 test('a user with forty thousand payments is folded in less than a second', () => {
   const many = Array.from({ length: 40_000 }, (_, i) => paid({ subject: `tx${i}`, transactionId: `tx${i}` }));
-  const startedAt = performance.now();
+  const before = process.threadCpuUsage();
   expect(foldFeatures(many, {})[0]!.because).toHaveLength(40_000);
-  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  // Its own processor time, so that neighbours do not count.
+  const { user, system } = process.threadCpuUsage(before);
+  expect((user + system) / 1_000).toBeLessThan(1_000);
 });
