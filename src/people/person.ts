@@ -14,10 +14,10 @@ export type Person = {
 export type Actor = { personId: number; name: string };
 
 /** What a person may ask for. `read` shows payments and tickets; everything else changes something. */
-export type Act = 'read' | 'note' | 'acknowledge' | 'resolve' | 'reopen' | 'retry' | 'verify' | 'breaker';
+export type Act = 'read' | 'note' | 'acknowledge' | 'resolve' | 'reopen' | 'retry' | 'verify' | 'breaker' | 'override';
 
 const READING: readonly Act[] = ['read'];
-const ACTING: readonly Act[] = ['read', 'note', 'acknowledge', 'resolve', 'reopen', 'retry', 'verify', 'breaker'];
+const ACTING: readonly Act[] = ['read', 'note', 'acknowledge', 'resolve', 'reopen', 'retry', 'verify', 'breaker', 'override'];
 
 const ACTS_OF: Record<Role, readonly Act[]> = {
   viewer: READING,

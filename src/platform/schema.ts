@@ -14,6 +14,7 @@ export type TicketState = 'open' | 'acknowledged' | 'snoozed' | 'resolved' | 'me
 export type Severity = 'P1' | 'P2' | 'P3' | 'P4';
 export type BreakerState = 'closed' | 'open' | 'half_open' | 'forced_open' | 'forced_closed';
 export type BreakerEvidence = { ok: number; failed: number; replicas: number; failuresInRow: number };
+export type OverrideState = 'requested' | 'approved' | 'executed' | 'reconciled' | 'reverted' | 'refused' | 'expired';
 export type Role = 'viewer' | 'engineer' | 'lead' | 'admin';
 
 type EventTable = {
@@ -388,6 +389,45 @@ type BreakerToldTable = {
   reminders: Generated<number>;
 };
 
+type OverrideTable = {
+  id: Generated<number>;
+  command_id: string;
+  user_id: string;
+  feature: string;
+  until: Time;
+  provider: string | null;
+  transaction_id: string | null;
+  ticket_id: number | null;
+  reason: string;
+  evidence: string | null;
+  params_hash: string;
+  state: Generated<OverrideState>;
+  requested_by: number;
+  requested_name: string;
+  requested_at: Time;
+  approve_until: Time;
+  decided_by: number | null;
+  decided_name: string | null;
+  decided_at: TimeOrNull;
+  approved_hash: string | null;
+  break_glass: Generated<boolean>;
+  review_until: TimeOrNull;
+  reviewed_by: number | null;
+  reviewed_name: string | null;
+  reviewed_at: TimeOrNull;
+  executed_at: TimeOrNull;
+  events_settled: Generated<number>;
+  settled_name: string | null;
+  settled_reason: string | null;
+  settled_at: TimeOrNull;
+  remind_at: TimeOrNull;
+  reminders: Generated<number>;
+  told_at: TimeOrNull;
+  tell_at: TimeOrNull;
+  tell_failures: Generated<number>;
+  tell_error: string | null;
+};
+
 export type Schema = {
   event: EventTable;
   claim: ClaimTable;
@@ -425,4 +465,5 @@ export type Schema = {
   breaker_command: BreakerCommandTable;
   breaker_replica: BreakerReplicaTable;
   breaker_told: BreakerToldTable;
+  override: OverrideTable;
 };
