@@ -88,12 +88,15 @@ export async function listDueReminders(db: Reader, now: Date): Promise<number[]>
   return rows.map((row) => row.id);
 }
 
-export async function listUntold(db: Reader, now: Date): Promise<{ id: number; userId: string }[]> {
+/** What the product has not accepted yet, and is to be told now. */
+export async function listUntold(db: Reader, now: Date): Promise<Untold[]> {
   return db
     .selectFrom('override')
-    .select(['id', 'user_id as userId'])
+    .select(['id', 'user_id as userId', 'tell_failures as failures', sql<Date>`tell_at`.as('tellAt')])
     .where('tell_at', '<=', now)
     .orderBy('tell_at')
     .limit(LISTED)
     .execute();
 }
+
+export type Untold = { id: number; userId: string; failures: number; tellAt: Date };

@@ -261,19 +261,27 @@ export async function markReminded(trx: Trx, id: number, nextAt: Date): Promise<
     .execute();
 }
 
-export async function markTold(db: Reader, id: number, at: Date): Promise<void> {
+/** What is to be told may have changed while it was told: then it is told again. */
+export async function markTold(db: Reader, told: { id: number; tellAt: Date }, at: Date): Promise<void> {
   await db
     .updateTable('override')
     .set({ told_at: at, tell_at: null, tell_error: null })
-    .where('id', '=', id)
+    .where('id', '=', told.id)
+    .where('tell_at', '=', told.tellAt)
     .execute();
 }
 
-export async function markUntold(db: Reader, id: number, error: string, nextAt: Date): Promise<void> {
+export async function markUntold(
+  db: Reader,
+  untold: { id: number; tellAt: Date },
+  error: string,
+  nextAt: Date,
+): Promise<void> {
   await db
     .updateTable('override')
     .set((eb) => ({ tell_failures: eb('tell_failures', '+', 1), tell_error: error, tell_at: nextAt }))
-    .where('id', '=', id)
+    .where('id', '=', untold.id)
+    .where('tell_at', '=', untold.tellAt)
     .execute();
 }
 
