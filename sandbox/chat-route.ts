@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answerJson, readFields } from './http.ts';
 import type { LiveEvent, LiveFeed } from './live-feed.ts';
 import type { ProviderControl } from './provider/provider.ts';
+import { showCode } from './telegram/authenticator.ts';
 import { findCommandsFor } from './telegram/bot-methods.ts';
 import { isMember } from './telegram/chat-access.ts';
 import { toChatMessage } from './telegram/chat-message.ts';
@@ -28,6 +29,7 @@ const PAGE_FILES: Record<string, { file: string; type: string }> = {
   '/': { file: 'chat.html', type: 'text/html; charset=utf-8' },
   '/chat.css': { file: 'chat.css', type: 'text/css; charset=utf-8' },
   '/chat.js': { file: 'chat.js', type: 'text/javascript; charset=utf-8' },
+  '/authenticator.js': { file: 'authenticator.js', type: 'text/javascript; charset=utf-8' },
   '/message-view.js': { file: 'message-view.js', type: 'text/javascript; charset=utf-8' },
   '/world-panel.js': { file: 'world-panel.js', type: 'text/javascript; charset=utf-8' },
   '/start-here.js': { file: 'start-here.js', type: 'text/javascript; charset=utf-8' },
@@ -99,6 +101,8 @@ function answerRead({ telegram, provider, url: ownUrl }: ChatWorld, response: Se
       });
     case '/chat/messages':
       return answerJson(response, 200, { messages: readMessages(control.world, personId, chatId) });
+    case '/chat/authenticator':
+      return answerJson(response, 200, { shown: showCode(control.world, personId, telegram.api.telegram.now()) });
     case '/chat/commands':
       return answerJson(response, 200, { commands: readCommands(control.world, personId, chatId) });
     case '/chat/requests':

@@ -213,6 +213,7 @@ async function startTelegram(
     ...bot,
     publicUrl: config.publicUrl,
     webhookSecret: config.telegramWebhookSecret,
+    secretKeys: config.secretKeys,
     plans: config.plans,
     tellsProduct: tellsProduct(config),
     verifyAgain: (request) => verifyAgain({ ...config, db, writer }, request),
@@ -239,6 +240,7 @@ async function startTelegram(
     api: createTelegramApi({ ...bot, metrics: ground.metrics }),
     configuredChatId: bot.engineeringChatId,
     threadId: config.engineeringTopics.tickets,
+    topics: config.engineeringTopics,
     holder: replicaId,
   });
   ground.onStop(sender.stop);
@@ -261,7 +263,7 @@ function describeState({ state, detail }: { state: string; detail: string | null
 
 function startTimedJobs(ground: Ground): void {
   const { db, wake, log, replicaId } = ground;
-  const schedule = startSchedule({ db, log, holder: replicaId, jobs: listJobs({ db, onTicket: () => wake('card') }) });
+  const schedule = startSchedule({ db, log, holder: replicaId, jobs: listJobs({ ...ground, onTicket: () => wake('card') }) });
   ground.onStop(schedule.stop);
 }
 

@@ -1,12 +1,15 @@
+import { postAuditHead } from './audit-head.ts';
 import { openOperationalTicket } from './escalation/open-ticket.ts';
 import { deleteOldRefusals, emptyOldRefusals } from './intake/refusal-store.ts';
 import { checkConservation } from './ledger/conservation-query.ts';
 import { countPartitionsAhead, createPartitions } from './ledger/partition-store.ts';
+import type { Clock } from './platform/clock.ts';
 import type { Db } from './platform/database.ts';
 import type { Job } from './platform/timed-jobs.ts';
 import { purgeInbox } from './telegram/inbox-store.ts';
+import { purgePendingActs } from './telegram/pending-act-store.ts';
 
-type Deps = { db: Db; onTicket: () => void };
+type Deps = { db: Db; clock: Clock; wake: (topic: 'notice') => void; onTicket: () => void };
 
 /** The cron table: name, when (UTC), what it does once. A run that finds something wrong opens a ticket. */
 export function listJobs(deps: Deps): Job[] {
@@ -15,8 +18,13 @@ export function listJobs(deps: Deps): Job[] {
     { name: 'conservation', expression: '7 * * * *', runOnce: () => auditConservation(deps) },
     { name: 'partitions', expression: '3 */6 * * *', runOnce: () => lookAfterPartitions(deps) },
     { name: 'refusals', expression: '17 * * * *', runOnce: () => forgetRefusals(db) },
-    { name: 'inbox', expression: '27 * * * *', runOnce: async () => ({ purged: await purgeInbox(db) }) },
+    { name: 'inbox', expression: '27 * * * *', runOnce: () => forgetUpdates(deps) },
+    { name: 'audit', expression: '0 * * * *', runOnce: () => postAuditHead(deps) },
   ];
+}
+
+async function forgetUpdates({ db, clock }: Deps): Promise<object> {
+  return { purged: await purgeInbox(db), pending: await purgePendingActs(db, clock.now()) };
 }
 
 async function forgetRefusals(db: Db): Promise<object> {

@@ -105,8 +105,13 @@ function complete(config: Config, databaseUrl: string, sandbox: Sandbox | null):
     providers: config.providers ?? (demo ? demoProviders(secrets!.providerSecret) : []),
     activationUrl: config.activationUrl ?? (demo ? sandbox.product.activationUrl : null),
     telegram: sandbox ? sandboxTelegram(config, sandbox) : realTelegram(config),
-    engineerIds: sandbox && config.engineerIds.length === 0 ? sandbox.staff : config.engineerIds,
+    ...(sandbox ? sandboxStaff(config, sandbox) : {}),
   };
+}
+
+/** Unless somebody was named: Ann is an engineer and Ben an admin. */
+function sandboxStaff({ adminIds, engineerIds }: Config, { staff }: Sandbox): Pick<Config, 'adminIds' | 'engineerIds'> {
+  return adminIds.length + engineerIds.length > 0 ? { adminIds, engineerIds } : { adminIds: staff.slice(1), engineerIds: staff };
 }
 
 function demoProviders(secret: string): ProviderConfig[] {

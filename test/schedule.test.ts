@@ -5,7 +5,7 @@ import { createTestDatabase } from './database.ts';
 import { insertEvent } from './seed.ts';
 
 const { db, pool } = await createTestDatabase();
-const jobs = listJobs({ db, onTicket: () => {} });
+const jobs = listJobs({ db, clock: { now: () => new Date() }, wake: () => {}, onTicket: () => {} });
 const run = (name: string) => jobs.find((job) => job.name === name)!.runOnce();
 const listTickets = () => db.selectFrom('ticket').select(['error_family', 'severity', 'state']).orderBy('id').execute();
 

@@ -1,3 +1,4 @@
+import { startAuthenticator } from './authenticator.js';
 import {
   attempt,
   BOT_AVATAR,
@@ -438,6 +439,7 @@ async function start() {
     },
   });
   startHere(payRefused);
+  startAuthenticator(() => view.me);
   byId('composer-text').onkeydown = onComposerKey;
   byId('composer-text').oninput = () => {
     growComposer();

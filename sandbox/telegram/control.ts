@@ -1,5 +1,6 @@
 import type { ChatMember, Message, User } from '@grammyjs/types';
 import type { LiveEvent } from '../live-feed.ts';
+import { STEP_MS, showCode } from './authenticator.ts';
 import type { BotApi } from './bot-api-route.ts';
 import { asMember } from './bot-methods.ts';
 import { isMember } from './chat-access.ts';
@@ -55,6 +56,8 @@ export type TelegramControl = {
   /** Presses Start: opens the private chat and says /start (with the payload of a deep link, if any). */
   startPrivate(personId: number, payload?: string): Message;
   say(personId: number, chatId: number, text: string, options?: { replyTo?: number; threadId?: number }): Message;
+  /** What the person's authenticator shows, so many steps of thirty seconds from now; throws while it has scanned nothing. */
+  code(personId: number, steps?: number): string;
   /** Presses a button by its callback data or its label (whole, or a part of it). */
   press(personId: number, chatId: number, messageId: number, button: string): Press;
   /** Presses a button that has meanwhile gone from the card: the finger was faster than the edit. */
@@ -171,6 +174,11 @@ export function createTelegramControl(api: BotApi): TelegramControl {
       return say(personId, personId, `/start ${payload}`.trim());
     },
     say,
+    code: (personId, steps = 0) => {
+      const shown = showCode(world, personId, telegram.now() + steps * STEP_MS);
+      if (!shown) throw new Error(`the authenticator of ${personId} has scanned nothing`);
+      return shown.code;
+    },
     press: (personId, chatId, messageId, button) => pressOf(personId, chatId, messageId, button, false),
     pressStale: (personId, chatId, messageId, button) => pressOf(personId, chatId, messageId, button, true),
     anonymousAdminPress: (chatId, messageId, button) => pressBy(GROUP_ANONYMOUS_BOT, chatId, messageId, button),

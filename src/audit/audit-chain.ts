@@ -9,11 +9,18 @@ export type AuditRecord = {
   target: string;
   allowed: boolean;
   detail: Record<string, unknown>;
+  /** Null on rows that say nothing of it; such a row is hashed as if the column did not exist, as rows were before it did. */
+  place: string | null;
+  factor: string | null;
+  before: Record<string, unknown> | null;
+  after: Record<string, unknown> | null;
 };
 
 /** The hash of a row: sha256 over the hash of the row before it and everything this row says. */
 export function hashAuditRecord(previousHash: Buffer, record: AuditRecord): Buffer {
-  const said = canonicalJson({ ...record, at: record.at.toISOString() });
+  const { place, factor, before, after, ...always } = record;
+  const sometimes = Object.entries({ place, factor, before, after }).filter(([, value]) => value !== null);
+  const said = canonicalJson({ ...always, ...Object.fromEntries(sometimes), at: record.at.toISOString() });
   return createHash('sha256').update(previousHash).update(said).digest();
 }
 

@@ -12,6 +12,13 @@ export type AuditEntry = {
   allowed: boolean;
   /** Plain JSON that says more; its texts are scrubbed like everything else that is kept. */
   detail?: Record<string, unknown>;
+  /** Where it was asked for: `group`, `private`. */
+  place?: string;
+  /** How the actor was proven to be it, beside the account: `code`. */
+  factor?: string | null;
+  /** What was true of the target, and what is now; only what was changed has both. */
+  before?: Record<string, unknown>;
+  after?: Record<string, unknown>;
 };
 
 const ROWS_AT_ONCE = 1_000;
@@ -27,7 +34,14 @@ export async function appendAudit(trx: Transaction<Schema>, entry: AuditEntry): 
   const hash = hashAuditRecord(head.hash, record);
   await trx
     .insertInto('audit')
-    .values({ ...record, detail: JSON.stringify(record.detail), previous_hash: head.hash, hash })
+    .values({
+      ...record,
+      detail: JSON.stringify(record.detail),
+      before: record.before && JSON.stringify(record.before),
+      after: record.after && JSON.stringify(record.after),
+      previous_hash: head.hash,
+      hash,
+    })
     .execute();
   await trx.updateTable('audit_head').set({ id: record.id, hash }).execute();
   return record.id;
@@ -48,11 +62,16 @@ function storable(entry: AuditEntry) {
     action: storableText(entry.action),
     target: storableText(entry.target),
     allowed: entry.allowed,
-    detail: JSON.parse(JSON.stringify(entry.detail ?? {}, (_, value) => storableValue(value))) as Record<
-      string,
-      unknown
-    >,
+    detail: storableJson(entry.detail ?? {}),
+    place: entry.place ?? null,
+    factor: entry.factor ?? null,
+    before: entry.before ? storableJson(entry.before) : null,
+    after: entry.after ? storableJson(entry.after) : null,
   };
+}
+
+function storableJson(value: Record<string, unknown>): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(value, (_, inner) => storableValue(inner)));
 }
 
 function storableText(text: string): string {
@@ -61,7 +80,24 @@ function storableText(text: string): string {
 
 const storableValue = (value: unknown) => (typeof value === 'string' ? storableText(value) : value);
 
-export type AuditVerdict = { intact: true; rows: number } | { intact: false; brokenId: number; because: string };
+/** `head` names the last row and the beginning of its hash, as it is posted in the chat: `123:0a1b…`; null of an empty log. */
+export type AuditVerdict =
+  | { intact: true; rows: number; head: string | null }
+  | { intact: false; brokenId: number; because: string };
+
+const HEAD_HASH_BYTES = 16;
+
+function formatHead({ id, hash }: Link): string {
+  return `${id}:${hash.subarray(0, HEAD_HASH_BYTES).toString('hex')}`;
+}
+
+/** Whether the log still contains a head that was posted: false when its end was cut off or it was written anew. */
+export async function containsHead(db: Db, head: string): Promise<boolean> {
+  const [, id] = /^(\d{1,15}):[0-9a-f]+$/.exec(head) ?? [];
+  if (id === undefined) return false;
+  const row = await db.selectFrom('audit').select(['id', 'hash']).where('id', '=', Number(id)).executeTakeFirst();
+  return row !== undefined && formatHead(row) === head;
+}
 
 /** Reads the whole chain and names the first row that is not as it was written, is missing, or was put in between. */
 export async function verifyAuditChain(db: Db): Promise<AuditVerdict> {
@@ -110,5 +146,5 @@ function verdictAtEnd(last: Link, end: Link): AuditVerdict {
   if (last.id > end.id || !last.hash.equals(end.hash)) {
     return { intact: false, brokenId: last.id, because: 'it is not where the chain ends' };
   }
-  return { intact: true, rows: last.id };
+  return { intact: true, rows: last.id, head: last.id === 0 ? null : formatHead(last) };
 }

@@ -18,6 +18,8 @@ export type BreakerCommand = CommandRequest & {
   actor: string;
   /** The epoch the button was drawn with; null when the person named the breaker and saw no button. */
   seenEpoch?: number | null;
+  /** In the same transaction, when the breaker moved: whoever keeps the record writes it down. */
+  onChanged?: (trx: Transaction<Schema>, answer: Extract<CommandAnswer, { outcome: 'changed' }>) => Promise<void>;
 };
 
 /**
@@ -53,6 +55,7 @@ async function commandOnce(trx: Transaction<Schema>, command: BreakerCommand, no
   if (!(await insertCommandOnce(trx, command))) return { ...(await getAnswer(trx, command.commandId)), replayed: true };
   const answer = await carryOut(trx, breaker, command, now);
   await saveAnswer(trx, command.commandId, answer);
+  if (answer.outcome === 'changed') await command.onChanged?.(trx, answer);
   return { ...answer, replayed: false };
 }
 

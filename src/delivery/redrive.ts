@@ -1,4 +1,5 @@
 import type { Transaction } from 'kysely';
+import { appendAudit } from '../audit/audit-store.ts';
 import { appendLog, markPicture } from '../escalation/ticket-store.ts';
 import type { Actor } from '../people/person.ts';
 import type { Db } from '../platform/database.ts';
@@ -78,6 +79,7 @@ async function start(
   await markRedriveEvents(trx, redriveId, dead.length);
   await command.announce?.(trx, redriveId);
   if (ticketId !== null) await tellTicket(trx, ticketId, command.actor, dead.length);
+  await putOnRecord(trx, command.actor, scope, { redriveId, events: dead.length });
   return { outcome: 'started', redriveId, events: dead.length };
 }
 
@@ -85,4 +87,31 @@ async function tellTicket(trx: Trx, ticketId: number, actor: Actor, events: numb
   const text = `retry of ${events} by ${actor.name}`;
   await markPicture(trx, ticketId, { by: 'person' });
   await appendLog(trx, { ticketId, kind: 'retry', actor: actor.name, text, now: null });
+}
+
+async function putOnRecord(
+  trx: Trx,
+  actor: Actor,
+  scope: RedriveScope,
+  { redriveId, events }: { redriveId: number; events: number },
+): Promise<void> {
+  await appendAudit(trx, {
+    actor: `telegram:${actor.personId}`,
+    action: 'retry',
+    target: targetOf(scope),
+    allowed: true,
+    before: { dead: events },
+    after: { dead: 0, redriveId },
+  });
+}
+
+function targetOf(scope: RedriveScope): string {
+  switch (scope.of) {
+    case 'ticket':
+      return `T-${scope.ticketId}`;
+    case 'payment':
+      return `${scope.provider} ${scope.transactionId}`;
+    case 'event':
+      return `${scope.provider}.${scope.id}`;
+  }
 }

@@ -1,9 +1,11 @@
 import type { Transaction } from 'kysely';
+import { appendAudit } from '../audit/audit-store.ts';
 import type { Actor } from '../people/person.ts';
 import type { Db } from '../platform/database.ts';
 import type { Schema } from '../platform/schema.ts';
 import { isBreakerHoldingOn } from './breaker-ticket-query.ts';
 import { mergeTicket } from './merge-ticket.ts';
+import { findStanding, type TicketStanding } from './ticket-standing-query.ts';
 import { findTicket } from './ticket-query.ts';
 import {
   appendLog,
@@ -132,9 +134,23 @@ async function changeOnce(
   if (before) return 'repeated';
   if (!fitting) return 'stale';
   await insertActOnce(trx, act);
+  const standing = await findStanding(trx, request.ticketId);
   const text = await change(trx);
   await appendLog(trx, { ticketId: request.ticketId, kind: action, actor: request.actor.name, text, now: null });
+  await putChangeOnRecord(trx, request, action, standing);
   return 'done';
+}
+
+/** What the act changed, in its own transaction: one is not there without the other. */
+async function putChangeOnRecord(
+  trx: Trx,
+  { ticketId, actor }: ActRequest,
+  action: string,
+  before: TicketStanding,
+): Promise<void> {
+  const after = await findStanding(trx, ticketId);
+  const done = { actor: `telegram:${actor.personId}`, action: `ticket:${action}`, target: `T-${ticketId}` };
+  await appendAudit(trx, { ...done, allowed: true, before, after });
 }
 
 async function mergeTwin(trx: Trx, ticketId: number): Promise<void> {

@@ -7,8 +7,8 @@ type Writer = Kysely<Schema>;
 /**
  * `redrive`: the outcome of a retry, drawn from the redrive when it is sent and edited while it changes (`{ redriveId, by, what }`).
  * `ticket`: a word under a ticket's card, silent and only when the chat has room (`{ text }`). `text`: as it stands
- * (`{ text, entities?, silent? }`). `digest`: the sender's own list of tickets that have no card yet. `approval`: an override that waits for a
- * second person, drawn from its row (`{ overrideId }`).
+ * (`{ text, entities?, silent?, topic? }`; the topic is one of the chat's, else the one of tickets). `digest`: the sender's own list of tickets that have no card yet.
+ * `approval`: an override that waits for a second person, drawn from its row (`{ overrideId }`).
  */
 type NoticeKind = 'redrive' | 'ticket' | 'text' | 'digest' | 'approval';
 
@@ -136,4 +136,16 @@ export async function pausePrivateNotices(db: Writer, personId: number, until: D
     .where('state', '=', 'pending')
     .where('person_id', '=', personId)
     .execute();
+}
+
+/** The last of a kind that says something once each time, by the beginning of their keys. */
+export async function findLatestNoticeKey(db: Writer, prefix: string): Promise<string | null> {
+  const row = await db
+    .selectFrom('notice')
+    .select('key')
+    .where('key', 'like', `${prefix}%`)
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.key ?? null;
 }

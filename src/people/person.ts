@@ -13,17 +13,39 @@ export type Person = {
 /** Who did it, as it stands on tickets and in the audit log. */
 export type Actor = { personId: number; name: string };
 
-/** What a person may ask for. `read` shows payments and tickets; everything else changes something. */
-export type Act = 'read' | 'note' | 'acknowledge' | 'resolve' | 'reopen' | 'retry' | 'verify' | 'breaker' | 'override';
+/** What a person may ask for. `read` shows payments and tickets, `enroll` is about oneself; everything else changes something. */
+export type Act =
+  | 'read'
+  | 'enroll'
+  | 'note'
+  | 'acknowledge'
+  | 'resolve'
+  | 'reopen'
+  | 'retry'
+  | 'verify'
+  | 'breaker'
+  | 'override'
+  | 'people'
+  | 'freeze';
 
-const READING: readonly Act[] = ['read'];
-const ACTING: readonly Act[] = ['read', 'note', 'acknowledge', 'resolve', 'reopen', 'retry', 'verify', 'breaker', 'override'];
+/**
+ * What an act may cost if it is the wrong person's: R0 reads; R1 can be taken back, and needs the role; R2 touches payments or what is called, and needs a
+ * second factor within five minutes; R3 needs a code typed for this one act.
+ */
+export type Risk = 'R0' | 'R1' | 'R2' | 'R3';
+
+/** What somebody asks for, and what it may cost. Null is open to everybody. */
+export type Rule = { act: Act | null; risk: Risk };
+
+const READING: readonly Act[] = ['read', 'enroll'];
+const ACTING: readonly Act[] = [...READING, 'note', 'acknowledge', 'resolve', 'reopen', 'retry', 'verify', 'breaker', 'override'];
+const RULING: readonly Act[] = [...ACTING, 'people', 'freeze'];
 
 const ACTS_OF: Record<Role, readonly Act[]> = {
   viewer: READING,
   engineer: ACTING,
   lead: ACTING,
-  admin: ACTING,
+  admin: RULING,
 };
 
 /** Decided from the row as it is at this moment; a stranger is null. */

@@ -243,6 +243,45 @@ type PersonTable = {
   created_at: DefaultTime;
 };
 
+type InvitationTable = {
+  id: Generated<number>;
+  token_hash: Buffer;
+  role: Role;
+  invited_by: number;
+  created_at: Time;
+  expires_at: Time;
+  used_by: number | null;
+  used_at: TimeOrNull;
+};
+
+type SecondFactorTable = {
+  person_id: number;
+  secret: Buffer | null;
+  confirmed_at: TimeOrNull;
+  last_step: Generated<number>;
+  verified_at: TimeOrNull;
+  wrong_codes: Generated<number>;
+  locked_until: TimeOrNull;
+  offered_secret: Buffer | null;
+  offered_at: TimeOrNull;
+  offered_message_id: number | null;
+};
+
+type PendingActTable = {
+  person_id: number;
+  update_id: number;
+  what: string;
+  payload: Json<unknown>;
+  expires_at: Time;
+};
+
+type FreezeTable = {
+  singleton: Generated<boolean>;
+  frozen_at: TimeOrNull;
+  frozen_by: string | null;
+  reason: string | null;
+};
+
 type AuditTable = {
   id: number;
   at: Time;
@@ -251,6 +290,10 @@ type AuditTable = {
   target: string;
   allowed: boolean;
   detail: Json<Record<string, unknown>>;
+  place: string | null;
+  factor: string | null;
+  before: ColumnType<Record<string, unknown> | null, string | null | undefined, never>;
+  after: ColumnType<Record<string, unknown> | null, string | null | undefined, never>;
   previous_hash: Buffer;
   hash: Buffer;
 };
@@ -268,6 +311,7 @@ type TelegramUpdateTable = {
   received_at: DefaultTime;
   lease_until: TimeOrNull;
   finished_at: TimeOrNull;
+  typed_code: string | null;
 };
 
 type CardTable = {
@@ -452,6 +496,10 @@ export type Schema = {
   job_run: JobRunTable;
   replica: ReplicaTable;
   person: PersonTable;
+  invitation: InvitationTable;
+  second_factor: SecondFactorTable;
+  pending_act: PendingActTable;
+  freeze: FreezeTable;
   audit: AuditTable;
   audit_head: AuditHeadTable;
   telegram_update: TelegramUpdateTable;

@@ -1,53 +1,42 @@
 import type { Message, Update } from '@grammyjs/types';
-import { type Act, mayAct, type Person } from '../people/person.ts';
-import { auditAttempt } from './bot-audit.ts';
-import type { Answer, BotDeps, Request } from './bot-context.ts';
+import { mayAct, type Person, type Rule } from '../people/person.ts';
+import { type Attempt, admit } from './admission.ts';
+import type { Words } from './admission-text.ts';
+import type { Answer, BotDeps, Request, Scope } from './bot-context.ts';
 import { type AskedOrder, findAskedOrder, giveAskedOrder } from './breaker-order.ts';
+import { orderOf } from './breaker-words.ts';
+import { PRESS_RULES } from './buttons-rules.ts';
 import { type Command, type CommandRequest, say } from './commands/command.ts';
 import { findNearest, type ParsedCommand } from './commands/parse.ts';
 import { findCommand, listCommandNames } from './commands/registry.ts';
-import { CUSTOMER_TEXT, FACELESS_TEXT, FORWARDED_TEXT, refusalText, unknownCommandText } from './help-text.ts';
+import { CUSTOMER_TEXT, unknownCommandText } from './help-text.ts';
 
 export type Said = { update: Update; message: Message; command: ParsedCommand | null };
 
 /** What to say to a message, or null to say nothing. Who may is decided here, for every command alike. */
 export async function answerMessage(deps: BotDeps, request: Request, said: Said): Promise<Answer | null> {
-  if (!said.command) return answerWords(deps, request, said.message);
+  if (!said.command) return answerWords(deps, request, said);
   const command = findCommand(said.command.name);
   if (!command) return sayUnknown(request, said.command);
-  const refusal = findRefusal(request, said.message, actOf(command, said.command));
-  await auditCommand(deps, request, said.command, command, refusal?.because);
-  return refusal ? say(refusal.text) : command.run(deps, toCommandRequest(request, said));
+  const admission = await admit(deps, request, toAttempt(command, said.command.args, request.scope, said));
+  return admission.may ? command.run(deps, toCommandRequest(request, said)) : sayNo(admission);
 }
 
-/** Words that are no command: the reason somebody was asked for, or nothing we understand. */
-async function answerWords(deps: BotDeps, request: Request, message: Message): Promise<Answer | null> {
-  const asked = await findAskedOrder(deps, message);
-  if (asked) return answerReason(deps, request, message, asked);
-  return request.scope === 'private' ? sayToPlainWords(request.person) : null;
+function sayNo({ text, keyboard }: Words): Answer {
+  return keyboard ? { ...say(text), keyboard } : say(text);
 }
 
-async function answerReason(deps: BotDeps, request: Request, message: Message, asked: AskedOrder): Promise<Answer> {
-  const refusal = findRefusal(request, message, 'breaker');
-  const attempt = { action: `breaker:${asked.verb}`, target: asked.dependency, allowed: refusal === null };
-  await auditAttempt(deps, request, refusal ? { ...attempt, because: refusal.because } : attempt);
-  if (refusal) return say(refusal.text);
-  const { person, updateId } = request;
-  return giveAskedOrder(deps, { person: person!, updateId }, asked, message.text ?? '');
+function toAttempt(command: Command, args: string, scope: Scope, { update, message }: Said): Attempt {
+  return { action: `/${command.name}`, target: args || '-', rule: ruleOf(command, args, scope), ...readSaid(update, message) };
 }
 
-function actOf(command: Command, { args }: ParsedCommand): Act | null {
-  return command.actFor?.(args) ?? command.act;
+/** What a command asks for with these arguments, in this place. */
+export function ruleOf(command: Command, args: string, scope: Scope): Rule {
+  return { act: command.actFor?.(args) ?? command.act, risk: command.riskFor?.(args, scope) ?? command.risk };
 }
 
-type Refusal = { because: string; text: string };
-
-function findRefusal({ sender, person }: Request, message: Message, act: Act | null): Refusal | null {
-  if (act === null) return null;
-  if (sender.kind === 'faceless') return { because: 'faceless', text: FACELESS_TEXT };
-  if (isForwarded(message)) return { because: 'forwarded', text: FORWARDED_TEXT };
-  if (!mayAct(person, act)) return { because: person ? 'role' : 'stranger', text: refusalText(person) };
-  return null;
+function readSaid(update: Update, message: Message): Pick<Attempt, 'update' | 'flaw'> {
+  return { update, flaw: isForwarded(message) ? 'forwarded' : null };
 }
 
 /** Servers older than Bot API 7.0 tell it by the date. */
@@ -55,17 +44,21 @@ function isForwarded(message: Message): boolean {
   return message.forward_origin !== undefined || 'forward_date' in message;
 }
 
-/** What changes nothing and shows nothing about anybody need not be on record. */
-async function auditCommand(
-  deps: BotDeps,
-  request: Request,
-  { args }: ParsedCommand,
-  { name, act }: Command,
-  because: string | undefined,
-): Promise<void> {
-  if (act === null) return;
-  const attempt = { action: `/${name}`, target: args || '-', allowed: because === undefined };
-  await auditAttempt(deps, request, because ? { ...attempt, because } : attempt);
+/** Words that are no command: the reason somebody was asked for, or nothing we understand. */
+async function answerWords(deps: BotDeps, request: Request, said: Said): Promise<Answer | null> {
+  const asked = await findAskedOrder(deps, said.message);
+  if (asked) return answerReason(deps, request, said, asked);
+  return request.scope === 'private' ? sayToPlainWords(request.person) : null;
+}
+
+async function answerReason(deps: BotDeps, request: Request, said: Said, asked: AskedOrder): Promise<Answer> {
+  const { update, message } = said;
+  const order = { action: `breaker:${asked.verb}`, target: asked.dependency };
+  const rule = PRESS_RULES.breaker[orderOf(asked.verb)];
+  const admission = await admit(deps, request, { ...order, rule, ...readSaid(update, message) });
+  if (!admission.may) return sayNo(admission);
+  const { person, updateId } = request;
+  return giveAskedOrder(deps, { person: person!, updateId }, asked, message.text ?? '');
 }
 
 function toCommandRequest(request: Request, { message, command }: Said): CommandRequest {

@@ -6,6 +6,7 @@ import type { Actor, Person } from '../people/person.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Db } from '../platform/database.ts';
 import type { Logger } from '../platform/log.ts';
+import type { SealKeys } from '../platform/seal.ts';
 import type { WakeTopic } from '../platform/wake.ts';
 import type { ReasonQuestion } from './buttons-question-store.ts';
 import type { Sender } from './identify.ts';
@@ -27,6 +28,8 @@ export type BotDeps = {
   verifyAgain: (request: { ticketId: number; actor: Actor }) => Promise<VerifyAgainResult>;
   plans: Plans;
   breakers: Pick<Breakers, 'list' | 'command'>;
+  /** Seal the secrets of authenticators. */
+  secretKeys: SealKeys;
   /** A product is told of entitlements; without one the row is the activation. */
   tellsProduct: boolean;
   /** The group as configured; where it has moved since is looked up at each update. */
@@ -42,6 +45,8 @@ export type Request = {
   /** Null is a stranger, and a customer. */
   person: Person | null;
   scope: Scope;
+  /** A right code was typed for this very act. */
+  isProven: boolean;
   bot: { username: string };
 };
 
@@ -50,4 +55,8 @@ export type Answer = {
   keyboard?: InlineKeyboardMarkup;
   /** The message asks for the reason of this order; the answer to it gives the order. */
   question?: ReasonQuestion;
+  /** A PNG that stands above the text. */
+  picture?: Buffer;
+  /** The message shows this person a secret, and is deleted once it has been scanned. */
+  offerTo?: number;
 };

@@ -1,6 +1,6 @@
 import { FormattedString } from '@grammyjs/parse-mode';
 import type { ForceReply, InlineKeyboardMarkup } from '@grammyjs/types';
-import { type Api, GrammyError } from 'grammy';
+import { type Api, GrammyError, InputFile } from 'grammy';
 import type { Logger } from '../platform/log.ts';
 import type { Answer } from './bot-context.ts';
 import { splitText } from './bot-split.ts';
@@ -17,6 +17,7 @@ const CALL_TIMEOUT_MS = 4_000;
  * written to, which no second try would change. Everything else that fails is thrown, and the inbox tries again.
  */
 export async function sendAnswer(api: Api, log: Logger, to: Destination, answer: Answer): Promise<Reply> {
+  if (answer.picture) return sendPhoto(api, to, answer.picture, answer);
   const parts = splitText(answer.text);
   let messageId = 0;
   for (const [i, part] of parts.entries()) {
@@ -28,6 +29,20 @@ export async function sendAnswer(api: Api, log: Logger, to: Destination, answer:
     messageId = reply.messageId;
   }
   return { outcome: 'sent', messageId };
+}
+
+/** The text is its caption, which must be a short one. */
+async function sendPhoto(api: Api, to: Destination, png: Buffer, answer: Answer): Promise<Reply> {
+  const { text, keyboard } = answer;
+  const options = { caption: text.text, caption_entities: text.entities, ...(keyboard ? { reply_markup: keyboard } : {}) };
+  try {
+    const sent = await api.sendPhoto(to.chatId, new InputFile(png, 'picture.png'), options, callSignal());
+    return { outcome: 'sent', messageId: sent.message_id };
+  } catch (error) {
+    const { act, description } = readRefusal(error);
+    if (UNREACHABLE.has(act)) return { outcome: 'unreachable', because: description };
+    throw error;
+  }
 }
 
 type Markup = InlineKeyboardMarkup | ForceReply;

@@ -1,7 +1,9 @@
 import type { Chat, Message, Update } from '@grammyjs/types';
 import type { Api } from 'grammy';
 import type { UserFromGetMe } from 'grammy/types';
+import { noteOfferMessage } from '../people/factor-store.ts';
 import { findPerson, markPrivateChat, rememberName } from '../people/person-store.ts';
+import { answerCode } from './bot-codes.ts';
 import { answerMessage } from './bot-commands.ts';
 import type { Answer, BotDeps, Request } from './bot-context.ts';
 import { type Destination, sendAnswer } from './bot-reply.ts';
@@ -11,33 +13,54 @@ import { parseCommand } from './commands/parse.ts';
 import { type Place, placeOf, type Sender, senderOf } from './identify.ts';
 import { personalMenu, syncMenu } from './menus.ts';
 import { findCurrentChatId, migrateChat } from './sender-chat-store.ts';
+import { MASKED_CODE } from './update-masking.ts';
 
 export type UpdateTools = { deps: BotDeps; api: Api; me: UserFromGetMe };
 
+/** `isProven`: it waited for a code, and the code was right. */
+type Again = { isProven: boolean };
+const FIRST: Again = { isProven: false };
+
 /** A message: in the engineering chat or in private it may be answered, anywhere else it is nothing to us. */
-export async function handleMessage(tools: UpdateTools, update: Update, message: Message): Promise<void> {
+export async function handleMessage(
+  tools: UpdateTools,
+  update: Update,
+  message: Message,
+  again = FIRST,
+): Promise<void> {
   const { deps, me } = tools;
   const moved = readMigration(message);
   if (moved) return noteMigration(deps, moved.from, moved.to);
-  const { request, place } = await identify(tools, update, message.chat);
+  const { request, place } = await identify(tools, update, message.chat, again);
   if (place === 'elsewhere') return;
+  if (place === 'private' && message.text === MASKED_CODE)
+    return answerCode(tools, request, message, (waiting) => handleAgain(tools, waiting));
   const command = parseCommand(message.text, me.username);
-  if (place === 'private' && command?.name === 'start') await openPrivateChat(tools, request);
   const answer = await answerMessage(deps, request, { update, message, command });
+  if (place === 'private' && command?.name === 'start') await openPrivateChat(tools, request);
   if (answer) await giveAnswer(tools, answerTo(message, place), answer);
+}
+
+/** What waited for a code goes the whole way again: who, whether they may by now, whether it has changed meanwhile. */
+function handleAgain(tools: UpdateTools, waiting: Update): Promise<void> {
+  const again = { isProven: true };
+  if (waiting.callback_query) return handleCallback(tools, waiting, again);
+  return waiting.message ? handleMessage(tools, waiting, waiting.message, again) : Promise.resolve();
 }
 
 async function giveAnswer({ deps, api }: UpdateTools, to: Destination, answer: Answer): Promise<void> {
   const reply = await sendAnswer(api, deps.log, to, answer);
-  if (!answer.question || reply.outcome !== 'sent') return;
+  if (reply.outcome !== 'sent') return;
+  if (answer.offerTo !== undefined) await noteOfferMessage(deps.db, answer.offerTo, reply.messageId);
+  if (!answer.question) return;
   await keepReasonQuestion(deps.db, { chatId: to.chatId, messageId: reply.messageId }, answer.question);
 }
 
 /** A press of a button. */
-export async function handleCallback(tools: UpdateTools, update: Update): Promise<void> {
+export async function handleCallback(tools: UpdateTools, update: Update, again = FIRST): Promise<void> {
   const query = update.callback_query!;
-  const { request, place } = await identify(tools, update, query.message?.chat);
-  await handlePress(tools.deps, tools.api, { request, query, place, botId: tools.me.id });
+  const { request, place } = await identify(tools, update, query.message?.chat, again);
+  await handlePress(tools.deps, tools.api, { request, update, query, place, botId: tools.me.id });
 }
 
 /** Somebody blocked the bot or let it in again; in the group it is the sender of cards who notices at the next one. */
@@ -51,6 +74,7 @@ async function identify(
   { deps, me }: UpdateTools,
   update: Update,
   chat: Pick<Chat, 'id' | 'type'> | undefined,
+  { isProven }: Again,
 ): Promise<{ request: Request; place: Place }> {
   const sender = senderOf(update);
   const place = placeOf(chat, await currentChatId(deps));
@@ -60,7 +84,7 @@ async function identify(
   const scope = place === 'group' ? 'group' : 'private';
   return {
     place,
-    request: { updateId: update.update_id, sender, person: named, scope, bot: { username: me.username } },
+    request: { updateId: update.update_id, sender, person: named, scope, isProven, bot: { username: me.username } },
   };
 }
 
@@ -73,7 +97,8 @@ async function rememberNameOf({ db }: BotDeps, sender: Sender): Promise<void> {
 }
 
 /** Only now may the bot write to this person first, and only now can their chat have a menu of its own. */
-async function openPrivateChat({ deps, api }: UpdateTools, { person }: Request): Promise<void> {
+async function openPrivateChat({ deps, api }: UpdateTools, { sender }: Request): Promise<void> {
+  const person = sender.kind === 'human' ? await findPerson(deps.db, sender.id) : null;
   if (!person?.active) return;
   await markPrivateChat(deps.db, person.telegramId);
   await syncMenu({ db: deps.db, api, log: deps.log }, personalMenu(person));

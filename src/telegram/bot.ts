@@ -10,6 +10,7 @@ import { createSetup } from './bot-setup.ts';
 import { handleCallback, handleMembership, handleMessage, type UpdateTools } from './bot-updates.ts';
 import { createInbox, type DeadUpdate } from './inbox.ts';
 import { createPoller } from './poller.ts';
+import { createCodeTaker } from './typed-code.ts';
 import { checkSecret, registerTelegramWebhook, WEBHOOK_PATH } from './webhook.ts';
 
 export type TelegramInDeps = Omit<BotDeps, 'wake'> & {
@@ -54,7 +55,8 @@ export function createTelegramIn(deps: TelegramInDeps): TelegramIn {
   };
   const setup = createSetup({ ...deps, api, holder: deps.replicaId, webhook, onMe });
   const onStored = () => deps.wake('update');
-  const poller = webhook ? null : createPoller({ ...deps, api, holder: deps.replicaId, onStored });
+  const takeCode = createCodeTaker(deps);
+  const poller = webhook ? null : createPoller({ ...deps, api, holder: deps.replicaId, onStored, takeCode });
   let stopListening = () => {};
   return {
     start: () => {
@@ -73,7 +75,7 @@ export function createTelegramIn(deps: TelegramInDeps): TelegramIn {
       return poller ? { state: poller.state().name, detail: poller.state().detail } : { state: 'webhook', detail };
     },
     registerWebhook: (app) => {
-      if (webhook) registerTelegramWebhook(app, { db: deps.db, log: deps.log, secret: webhook.secret, onStored });
+      if (webhook) registerTelegramWebhook(app, { ...deps, secret: webhook.secret, onStored, takeCode });
     },
   };
 }

@@ -1,6 +1,8 @@
 import { FormattedString, fmt } from '@grammyjs/parse-mode';
 import type { Message } from '@grammyjs/types';
+import { appendAudit } from '../audit/audit-store.ts';
 import type { BreakerView } from '../breaker/breaker-query.ts';
+import type { BreakerCommand } from '../breaker/command.ts';
 import { actorOf, type Person } from '../people/person.ts';
 import type { Answer, BotDeps } from './bot-context.ts';
 import { answerWords, orderOf, refusalWords } from './breaker-words.ts';
@@ -23,9 +25,17 @@ export async function giveOrder(deps: BotDeps, person: Person, order: BreakerOrd
   const { name: actor } = actorOf(person);
   const { updateId, ...command } = order;
   const reason = Array.from(order.reason).slice(0, REASON_LENGTH_MAX).join('');
-  const answer = await deps.breakers.command({ ...command, reason, actor, commandId: `update:${updateId}` });
+  const onChanged = recorder(person, order);
+  const answer = await deps.breakers.command({ ...command, reason, actor, commandId: `update:${updateId}`, onChanged });
   if (answer.outcome !== 'refused') deps.wake('card');
   return say(answerWords(order.dependency, actor, answer, deps.clock.now()));
+}
+
+function recorder(person: Person, { dependency, verb }: BreakerOrder): NonNullable<BreakerCommand['onChanged']> {
+  return async (trx, { from, to, epoch, forcedUntil }) => {
+    const done = { actor: `telegram:${person.telegramId}`, action: `breaker:${verb}`, target: dependency, allowed: true };
+    await appendAudit(trx, { ...done, before: { state: from }, after: { state: to, epoch, forcedUntil } });
+  };
 }
 
 /** Asks the person for a reason; their answer to that message is the order. */

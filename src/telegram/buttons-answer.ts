@@ -1,6 +1,7 @@
+import { FormattedString } from '@grammyjs/parse-mode';
 import { type Api, GrammyError } from 'grammy';
 import type { Logger } from '../platform/log.ts';
-import { callSignal } from './bot-reply.ts';
+import { callSignal, sendAnswer } from './bot-reply.ts';
 
 /** Nobody documents how long a press may wait for its answer; a spinner of a second is what people bear. */
 const AT_THE_LATEST_MS = 1_000;
@@ -36,6 +37,23 @@ export function createPressAnswer(api: Api, callbackId: string, log: Logger): Pr
     end: async () => {
       await answer('', false);
     },
+  };
+}
+
+/** For a press whose one answer was given long ago: the first thing there is to say is said to the person in private. */
+export function createLateAnswer(api: Api, log: Logger, personId: number): PressAnswer {
+  let isSaid = false;
+  const tell = async (text: string): Promise<boolean> => {
+    if (isSaid || text === '') return false;
+    isSaid = true;
+    return (await sendAnswer(api, log, { chatId: personId }, { text: new FormattedString(text) })).outcome === 'sent';
+  };
+  return {
+    say: async (text) => {
+      await tell(text);
+    },
+    tell,
+    end: async () => {},
   };
 }
 

@@ -77,3 +77,12 @@ export function parseRetryPayload(payload: string): string | null {
   const [, encoded] = /^r_([A-Za-z0-9_-]{2,62})$/.exec(payload) ?? [];
   return encoded ? Buffer.from(encoded, 'base64url').toString('utf8') : null;
 }
+
+/** What makes somebody a member of the team; the token is looked up by its hash. */
+export function formatInvitationLink(username: string, token: string): string {
+  return `https://t.me/${username}?start=inv_${token}`;
+}
+
+export function parseInvitationPayload(payload: string): string | null {
+  return /^inv_([A-Za-z0-9_-]{20,60})$/.exec(payload)?.[1] ?? null;
+}

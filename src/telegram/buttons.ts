@@ -1,28 +1,21 @@
-import type { CallbackQuery } from '@grammyjs/types';
+import type { CallbackQuery, Update } from '@grammyjs/types';
 import type { Api } from 'grammy';
-import { type Act, mayAct } from '../people/person.ts';
-import { auditAttempt } from './bot-audit.ts';
+import { type Admission, admit, type Flaw } from './admission.ts';
+import { CODE_WANTED_TEXT } from './admission-text.ts';
 import type { BotDeps, Request } from './bot-context.ts';
+import { sendAnswer } from './bot-reply.ts';
 import { pressTicketButton } from './buttons-acts.ts';
-import { createPressAnswer, type PressAnswer } from './buttons-answer.ts';
+import { createLateAnswer, createPressAnswer, type PressAnswer } from './buttons-answer.ts';
 import { pressBreaker } from './buttons-breaker.ts';
-import { type ButtonData, parseButton, type TicketAction } from './buttons-data.ts';
+import { type ButtonData, parseButton } from './buttons-data.ts';
+import { ruleOf } from './buttons-rules.ts';
+import { say } from './commands/command.ts';
 import { retryPayment } from './commands/retry.ts';
-import { FACELESS_TEXT, refusalText } from './help-text.ts';
 import type { Place } from './identify.ts';
-
-const ACT_OF: Record<TicketAction, Act> = {
-  ack: 'acknowledge',
-  inspect: 'read',
-  retry: 'retry',
-  retryall: 'retry',
-  resolve: 'resolve',
-  reopen: 'reopen',
-  verify: 'verify',
-};
 
 export type Press = {
   request: Request;
+  update: Update;
   query: CallbackQuery;
   place: Place;
   /** The bot's own id: the message with the button must be ours. */
@@ -31,7 +24,7 @@ export type Press = {
 
 /** One press: who, where, may they, on record, act. Whatever happens, the press is answered. */
 export async function handlePress(deps: BotDeps, api: Api, press: Press): Promise<void> {
-  const answer = createPressAnswer(api, press.query.id, deps.log);
+  const answer = answerOf(deps, api, press);
   try {
     await decide(deps, api, press, answer);
   } finally {
@@ -39,17 +32,29 @@ export async function handlePress(deps: BotDeps, api: Api, press: Press): Promis
   }
 }
 
+/** A press that waited for a code was answered when it was pressed; what comes of it is said where the code was typed. */
+function answerOf({ log }: BotDeps, api: Api, { request, query }: Press): PressAnswer {
+  const { person, isProven } = request;
+  return isProven && person ? createLateAnswer(api, log, person.telegramId) : createPressAnswer(api, query.id, log);
+}
+
 async function decide(deps: BotDeps, api: Api, press: Press, answer: PressAnswer): Promise<void> {
   const button = parseButton(press.query.data);
   if (!button) return answer.say('🤔 This button is of an earlier version. /tickets shows what is open.', true);
-  const refusal = findRefusal(press, actOf(button));
-  await auditAttempt(deps, press.request, {
-    ...describeButton(button),
-    allowed: refusal === null,
-    ...(refusal ? { because: refusal.because } : {}),
-  });
-  if (refusal) return answer.say(refusal.text, true);
+  const attempt = { ...describeButton(button), rule: ruleOf(button), flaw: findFlaw(press), update: press.update };
+  const admission = await admit(deps, press.request, attempt);
+  if (!admission.may) return refuse(deps, api, press, answer, admission);
   await act(deps, api, press, button, answer);
+}
+
+type Refused = Extract<Admission, { may: false }>;
+
+/** What waits for a code is said in private as well: there the code is typed. */
+async function refuse(deps: BotDeps, api: Api, press: Press, answer: PressAnswer, refused: Refused): Promise<void> {
+  await answer.say(refused.text, true);
+  const { person, scope } = press.request;
+  if (refused.because !== 'code' || scope !== 'group') return;
+  await sendAnswer(api, deps.log, { chatId: person!.telegramId }, say(CODE_WANTED_TEXT));
 }
 
 async function act(deps: BotDeps, api: Api, press: Press, button: ButtonData, answer: PressAnswer): Promise<void> {
@@ -67,33 +72,18 @@ async function act(deps: BotDeps, api: Api, press: Press, button: ButtonData, an
   );
 }
 
-function actOf(button: ButtonData): Act {
-  if (button.kind === 'breaker') return 'breaker';
-  return button.kind === 'payment' ? 'retry' : ACT_OF[button.action];
-}
-
 function describeButton(button: ButtonData): { action: string; target: string } {
   if (button.kind === 'payment') return { action: 'press:retry', target: `${button.provider} ${button.transactionId}` };
   if (button.kind === 'breaker') return { action: `press:${button.order}`, target: `breaker of T-${button.ticketId}` };
   return { action: `press:${button.action}`, target: `T-${button.ticketId}` };
 }
 
-type Refusal = { because: string; text: string };
-
-const ELSEWHERE_TEXT = '🔒 This button belongs into the engineering chat and does nothing here.';
-
-function findRefusal({ request, query, place, botId }: Press, act: Act): Refusal | null {
-  const { sender, person } = request;
-  if (sender.kind === 'faceless') return { because: 'faceless', text: FACELESS_TEXT };
-  const isOwnChat = place === 'private' && query.message?.chat.id === sender.id;
-  if (place !== 'group' && !isOwnChat) return { because: 'elsewhere', text: ELSEWHERE_TEXT };
-  if (!isOurs(query, botId)) return { because: 'not our message', text: ELSEWHERE_TEXT };
-  if (!mayAct(person, act)) return { because: person ? 'role' : 'stranger', text: refusalText(person) };
-  return null;
-}
-
-/** A message too old for Telegram to show (`date` is 0) says nothing of its author; what it says itself is never trusted. */
-function isOurs({ message }: CallbackQuery, botId: number): boolean {
-  if (!message || !('from' in message)) return true;
-  return message.forward_origin === undefined && (message.from === undefined || message.from.id === botId);
+/** What is said of the message a button stands under is Telegram's word; one too old to be shown (`date` is 0) says nothing of its author. */
+function findFlaw({ request: { sender }, query: { message }, place, botId }: Press): Flaw | null {
+  const isForwarded = message !== undefined && 'forward_origin' in message;
+  if (isForwarded) return 'forwarded';
+  const isOwnChat = place === 'private' && sender.kind === 'human' && message?.chat.id === sender.id;
+  if (place !== 'group' && !isOwnChat) return 'elsewhere';
+  const author = message && 'from' in message ? message.from : undefined;
+  return author === undefined || author.id === botId ? null : 'not our message';
 }

@@ -20,6 +20,8 @@ import { editPicture, plainer, sendPicture } from './sender-message.ts';
 export type DrawingDeps = LaneDeps & {
   /** The forum topic of tickets, if the chat has one. */
   threadId?: number | undefined;
+  /** Its other topics, by what is said there. */
+  topics?: Partial<Record<string, number>>;
   metrics: Pick<Metrics, 'cardsShown' | 'cardDelaySeconds'>;
 };
 

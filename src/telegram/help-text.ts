@@ -45,7 +45,8 @@ export function refusalText(person: Person | null): string {
 
 export const FACELESS_TEXT =
   '🔒 I can’t see who you are, so I can’t do that. Turn off “Remain anonymous” in this group’s admin settings and try again.';
-export const FORWARDED_TEXT = '🔒 I don’t act on forwarded messages. Please send the command yourself.';
+export const FORWARDED_TEXT = '🔒 I don’t act on what was forwarded. Use the card itself, or send the command yourself.';
+export const ELSEWHERE_TEXT = '🔒 This button belongs into the engineering chat and does nothing here.';
 export const CUSTOMER_TEXT = `🙂 I can’t read messages here. ${ELSEWHERE}`;
 
 export function unknownCommandText(name: string, nearest: string | null): string {

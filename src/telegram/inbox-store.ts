@@ -1,9 +1,11 @@
 import type { Update } from '@grammyjs/types';
 import { sql } from 'kysely';
-import type { Db } from '../platform/database.ts';
+import type { CodeVerdict } from '../people/code-decision.ts';
+import type { Db, Transaction } from '../platform/database.ts';
+import type { Schema } from '../platform/schema.ts';
 import { scrubText } from '../platform/scrub.ts';
 import { kindOf, laneOf } from './update-lane.ts';
-import { maskUpdate } from './update-masking.ts';
+import { maskUpdate, readTypedCode } from './update-masking.ts';
 
 /** Telegram keeps an update for at most 24 h; while we remember its id twice as long, none is ever handled twice. */
 const KEPT_MS = 48 * 60 * 60 * 1000;
@@ -20,21 +22,58 @@ export type ClaimedUpdate = {
   leaseUntil: Date;
 };
 
-/** Writes all of them in one insert, masked, and answers how many are new. One that is already there stays as it is. */
-export async function storeUpdates(db: Db, updates: Update[]): Promise<number> {
-  const rows = updates.filter(hasId).map((update) => ({
+/** A code that somebody typed to us in private. */
+export type TypedCode = { updateId: number; personId: number; code: string };
+
+/** Looks at a code in the transaction that stores its update, and answers what came of it; null for somebody we expect none of. */
+export type CodeTaker = (trx: Transaction<Schema>, typed: TypedCode) => Promise<CodeVerdict | null>;
+
+/**
+ * Writes all of them in one insert, masked, and answers how many are new. One that is already there stays as it is, and so does what came of its code: a
+ * code that is delivered twice is looked at once.
+ */
+export async function storeUpdates(db: Db, updates: Update[], takeCode?: CodeTaker): Promise<number> {
+  const known = updates.filter(hasId);
+  if (known.length === 0) return 0;
+  const codes = takeCode ? known.flatMap((update) => readTypedCode(update) ?? []) : [];
+  if (!takeCode || codes.length === 0) return (await insertUpdates(db, known)).length;
+  return db.transaction().execute(async (trx) => {
+    const stored = await insertUpdates(trx, known);
+    for (const typed of codes.filter(({ updateId }) => stored.includes(updateId))) {
+      await noteVerdict(trx, typed.updateId, await takeCode(trx, typed));
+    }
+    return stored.length;
+  });
+}
+
+async function insertUpdates(db: Db, updates: Update[]): Promise<number[]> {
+  const rows = updates.map((update) => ({
     update_id: update.update_id,
     lane: laneOf(update),
     kind: kindOf(update),
     payload: JSON.stringify(maskUpdate(update)),
   }));
-  if (rows.length === 0) return 0;
-  const result = await db
+  const inserted = await db
     .insertInto('telegram_update')
     .values(rows)
     .onConflict((conflict) => conflict.doNothing())
+    .returning('update_id as id')
+    .execute();
+  return inserted.map(({ id }) => id);
+}
+
+async function noteVerdict(trx: Transaction<Schema>, updateId: number, verdict: CodeVerdict | null): Promise<void> {
+  await trx.updateTable('telegram_update').set({ typed_code: verdict }).where('update_id', '=', updateId).execute();
+}
+
+/** What came of the code in this update; null when none was looked at. */
+export async function findCodeVerdict(db: Db, updateId: number): Promise<CodeVerdict | null> {
+  const row = await db
+    .selectFrom('telegram_update')
+    .select('typed_code as verdict')
+    .where('update_id', '=', updateId)
     .executeTakeFirst();
-  return Number(result.numInsertedOrUpdatedRows ?? 0);
+  return (row?.verdict as CodeVerdict | null | undefined) ?? null;
 }
 
 const hasId = (update: Update) => Number.isSafeInteger(update?.update_id);

@@ -41,7 +41,7 @@ export async function sayNotice(
     chatId: lane.chatId,
     request,
     replyTo,
-    threadId: deps.threadId,
+    threadId: topicOf(deps, notice),
   });
   if (called.outcome === 'done') {
     await noteSuccess(deps, lane);
@@ -50,6 +50,10 @@ export async function sayNotice(
   }
   const isOfChat = await applyToLane(deps, lane, called);
   return isOfChat || called.outcome === 'lost' ? 'failed' : deferRefused(deps, notice, called);
+}
+
+function topicOf({ topics, threadId }: NoticeDeps, { body }: PendingNotice): number | undefined {
+  return (typeof body.topic === 'string' ? topics?.[body.topic] : undefined) ?? threadId;
 }
 
 export type PrivateCounts = { said: number; failed: number; nextAt: Date | null };

@@ -4,7 +4,7 @@ import type { Db } from '../platform/database.ts';
 import { acquireLease, releaseLease } from '../platform/lease.ts';
 import type { Logger } from '../platform/log.ts';
 import { createLoop, type Loop } from './bot-loop.ts';
-import { storeUpdates } from './inbox-store.ts';
+import { type CodeTaker, storeUpdates } from './inbox-store.ts';
 import { delayAfterTrouble, isWebhookInTheWay, type Trouble, troubleOf } from './poller-pace.ts';
 import { describeError } from './update-verdict.ts';
 
@@ -31,6 +31,7 @@ export type PollerDeps = {
   /** Called when something new was stored. */
   onStored: () => void;
   log: Logger;
+  takeCode?: CodeTaker;
   random?: () => number;
 };
 
@@ -120,7 +121,7 @@ async function pollOnce(deps: PollerDeps, session: Session, stopping: AbortSigna
     session.webhookIsGone = true;
     const updates = await getUpdates(deps.api, session, signal);
     if (updates.length === 0) return;
-    const stored = await storeUpdates(deps.db, updates);
+    const stored = await storeUpdates(deps.db, updates, deps.takeCode);
     session.offset = Math.max(...updates.map((update) => update.update_id)) + 1;
     if (stored > 0) deps.onStored();
   } finally {

@@ -2,7 +2,7 @@ import type { MessageEntity, Update } from '@grammyjs/types';
 import { scrubText } from '../platform/scrub.ts';
 import { kindOf } from './update-lane.ts';
 
-const MASKED_CODE = '••••••';
+export const MASKED_CODE = '••••••';
 const SIX_DIGITS = /^\s*(?:\d[\s-]?){6}\s*$/;
 
 /** Fields in which a person's own words arrive. Ids, names and button data are not words and stay as they are. */
@@ -18,6 +18,15 @@ type Fields = Record<string, unknown>;
 export function maskUpdate(update: Update): Update {
   const isPrivate = isFromPrivateChat(update);
   return maskValue(update, isPrivate) as Update;
+}
+
+/** Six digits that somebody typed to us in private themselves; null for everything else. */
+export function readTypedCode(update: Update): { updateId: number; personId: number; code: string } | null {
+  const { message } = update;
+  if (message?.chat?.type !== 'private' || message.from?.id !== message.chat.id) return null;
+  if (typeof message.text !== 'string' || !SIX_DIGITS.test(message.text)) return null;
+  if (message.forward_origin !== undefined || 'forward_date' in message) return null;
+  return { updateId: update.update_id, personId: message.from.id, code: message.text.replace(/\D/g, '') };
 }
 
 function isFromPrivateChat(update: Update): boolean {

@@ -65,6 +65,7 @@ describe('with nothing configured', async () => {
     await service.kill('SIGKILL');
     service = await startService(env, { cwd });
     expect(await stateOf()).toBe('dead');
+    await enrollAnn(sandboxUrl);
     await pressRetry(sandboxUrl, ticket);
     await eventually(async () => (await stateOf()) === 'applied', 20_000);
     expect(await api().has('anna')).toBe(true);
@@ -190,4 +191,21 @@ async function pressRetry(sandboxUrl: string, ticket: string): Promise<void> {
   const url = `${sandboxUrl}/chat/press?${ENGINEERING_CHAT}&message=${messageId}&button=Retry`;
   const response = await fetch(url, { method: 'POST' });
   expect(await response.json()).toMatchObject({ kind: 'answered' });
+}
+
+/** She scans the picture, and types what her authenticator shows. */
+async function enrollAnn(sandboxUrl: string): Promise<void> {
+  const post = (path: string) => fetch(`${sandboxUrl}/chat/${path}`, { method: 'POST' });
+  await post(`start?as=${ANN}`);
+  await post(`say?as=${ANN}&chat=${ANN}&text=/enroll`);
+  const code = await eventually(async () => {
+    const response = await fetch(`${sandboxUrl}/chat/authenticator?as=${ANN}`);
+    return ((await response.json()) as { shown: { code: string } | null }).shown?.code;
+  });
+  await post(`say?as=${ANN}&chat=${ANN}&text=${code}`);
+  await eventually(async () => {
+    const response = await fetch(`${sandboxUrl}/chat/messages?as=${ANN}&chat=${ANN}`);
+    const { messages } = (await response.json()) as { messages: PageMessage[] };
+    return messages.some(({ text }) => text.includes('counts from now on'));
+  });
 }

@@ -23,6 +23,7 @@ import { renderCard } from '../../src/telegram/card-text.ts';
 import type { DeadUpdate } from '../../src/telegram/inbox.ts';
 import { storeUpdates } from '../../src/telegram/inbox-store.ts';
 import { createTestDatabase } from '../database.ts';
+import { proveFactors } from '../proven.ts';
 
 export { ANN, BEN, CARA, ENGINEERING_CHAT_ID };
 
@@ -34,7 +35,10 @@ export const STRANGER = 1004;
  * The bot against the sandbox's Telegram and a real database: Ann is an engineer, Ben an admin, Vic a viewer, a stranger is in
  * the group too, and Cara is a customer. Cards are drawn by hand, because the sender of cards has tests of its own.
  */
-export async function createChatRoom(more: Partial<TelegramInDeps> = {}) {
+export async function createChatRoom(
+  more: Partial<TelegramInDeps> = {},
+  { asksForCodes = false }: { asksForCodes?: boolean } = {},
+) {
   const { db, pool, url } = await createTestDatabase();
   const log = createLog({ level: 'silent' });
   const dead: DeadUpdate[] = [];
@@ -66,6 +70,7 @@ export async function createChatRoom(more: Partial<TelegramInDeps> = {}) {
     plans: {},
     breakers: { list: () => listBreakers(db), command: (command) => commandBreaker(db, command) },
     tellsProduct: false,
+    secretKeys: [Buffer.alloc(32, 'seal')],
     verifyAgain: async () => {
       await setTimeout(knobs.slowVerifyMs);
       return { tried: 3, accepted: 2, stillRefused: 1, causes: { wrong_secret: 1 } };
@@ -82,6 +87,7 @@ export async function createChatRoom(more: Partial<TelegramInDeps> = {}) {
       .values({ telegram_id: VIC, role: 'viewer' })
       .onConflict((conflict) => conflict.doNothing())
       .execute();
+    if (!asksForCodes) await proveFactors(db, [ANN, BEN]);
   });
   afterAll(async () => {
     await room.bot.stop();
@@ -137,8 +143,14 @@ export async function createChatRoom(more: Partial<TelegramInDeps> = {}) {
       wake('update');
       await settle();
     },
+    /** The attempts, the last one first; what an act changed is on record besides. */
     audited: () =>
-      db.selectFrom('audit').select(['actor', 'action', 'target', 'allowed']).orderBy('id', 'desc').execute(),
+      db
+        .selectFrom('audit')
+        .select(['actor', 'action', 'target', 'allowed'])
+        .where('place', 'is not', null)
+        .orderBy('id', 'desc')
+        .execute(),
   });
 }
 

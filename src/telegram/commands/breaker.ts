@@ -17,6 +17,8 @@ export const breaker: Command = {
   example: '/breaker',
   act: 'read',
   actFor: (args) => (parseBreakerArgs(args).asked === 'list' ? 'read' : 'breaker'),
+  risk: 'R0',
+  riskFor: (args, scope) => (scope === 'private' && parseBreakerArgs(args).asked === 'order' ? 'R2' : 'R0'),
   menus: ['group', 'private'],
   run: async (deps, request) => {
     const asked = parseBreakerArgs(request.args);

@@ -1,5 +1,5 @@
 import { FormattedString } from '@grammyjs/parse-mode';
-import type { Act } from '../../people/person.ts';
+import type { Act, Risk } from '../../people/person.ts';
 import type { Answer, BotDeps, Request, Scope } from '../bot-context.ts';
 
 export type CommandRequest = Request & {
@@ -19,6 +19,9 @@ export type Command = {
   act: Act | null;
   /** What it asks for with these arguments, where that differs. */
   actFor?: (args: string) => Act;
+  risk: Risk;
+  /** The risk with these arguments and in this place, where that differs. */
+  riskFor?: (args: string, scope: Scope) => Risk;
   /** In whose menus it stands; what a person may do is decided when it is asked. */
   menus: Scope[];
   run: (deps: BotDeps, request: CommandRequest) => Promise<Answer>;

@@ -10,6 +10,7 @@ export function createHelp(listed: (scope: Scope) => Command[]): Command {
     hint: 'What you can do here',
     example: '/help',
     act: null,
+    risk: 'R0',
     menus: ['group', 'private'],
     run: async (_deps, { person, scope }) => ({
       text: person && mayAct(person, 'read') ? helpText(person, scope, listed(scope)) : customerHelpText(),

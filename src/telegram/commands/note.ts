@@ -12,6 +12,7 @@ export const note: Command = {
   hint: 'Add a line to a ticket: as a reply to its card, or with its number',
   example: '/note T-1042 the product is being restarted',
   act: 'note',
+  risk: 'R1',
   menus: ['group', 'private'],
   run: async (deps, request) => {
     const aim = await findAim(deps, request);

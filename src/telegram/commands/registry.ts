@@ -1,15 +1,33 @@
 import type { Scope } from '../bot-context.ts';
 import { breaker } from './breaker.ts';
 import type { Command } from './command.ts';
+import { enroll } from './enroll.ts';
+import { freeze, unfreeze } from './freeze.ts';
 import { createHelp } from './help.ts';
+import { me } from './me.ts';
 import { note } from './note.ts';
 import { retry } from './retry.ts';
+import { roles } from './roles.ts';
 import { start } from './start.ts';
 import { ticket } from './ticket.ts';
 import { tickets } from './tickets.ts';
 import { tx } from './tx.ts';
 
-const COMMANDS: Command[] = [tickets, ticket, tx, retry, breaker, note, createHelp(menuOf), start];
+const COMMANDS: Command[] = [
+  tickets,
+  ticket,
+  tx,
+  retry,
+  breaker,
+  note,
+  me,
+  enroll,
+  roles,
+  freeze,
+  unfreeze,
+  createHelp(menuOf),
+  start,
+];
 
 export function findCommand(name: string): Command | null {
   return COMMANDS.find((command) => command.name === name) ?? null;
@@ -17,6 +35,10 @@ export function findCommand(name: string): Command | null {
 
 export function menuOf(scope: Scope): Command[] {
   return COMMANDS.filter((command) => command.menus.includes(scope));
+}
+
+export function listCommands(): readonly Command[] {
+  return COMMANDS;
 }
 
 export function listCommandNames(): string[] {

@@ -1,12 +1,13 @@
 import { fmt } from '@grammyjs/parse-mode';
 import { mayAct } from '../../people/person.ts';
 import type { Answer, BotDeps } from '../bot-context.ts';
-import { isBreakerPayload, parseRetryPayload } from '../buttons-data.ts';
+import { isBreakerPayload, parseInvitationPayload, parseRetryPayload } from '../buttons-data.ts';
 import { customerWelcomeText, welcomeText } from '../help-text.ts';
 import { idWords } from '../payment-text.ts';
 import { showBreakers } from './breaker.ts';
 import { type Command, type CommandRequest, say } from './command.ts';
 import { findPayment } from './find-payment.ts';
+import { joinTeam } from './join.ts';
 import { sayNotOne, showPayment } from './tx.ts';
 
 export const start: Command = {
@@ -14,9 +15,13 @@ export const start: Command = {
   hint: 'What this bot is for',
   example: '/start',
   act: null,
+  risk: 'R0',
   menus: ['private'],
   run: async (deps, request) => {
     const { person } = request;
+    const token = request.scope === 'private' ? parseInvitationPayload(request.args) : null;
+    const joined = token === null ? null : await joinTeam(deps, request, token);
+    if (joined) return joined;
     if (!person || !mayAct(person, 'read')) return { text: customerWelcomeText(request.sender) };
     if (request.scope === 'group') return say('👋 I am here. /help shows what I can do in this chat.');
     if (isBreakerPayload(request.args)) return showBreakers(deps, request);

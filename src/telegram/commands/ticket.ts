@@ -14,6 +14,7 @@ export const ticket: Command = {
   hint: 'One ticket and some of its payments',
   example: '/ticket T-1042',
   act: 'read',
+  risk: 'R0',
   menus: ['group', 'private'],
   run: async (deps, request) => {
     const id = parseTicketId(request.args);

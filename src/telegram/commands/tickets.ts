@@ -13,6 +13,7 @@ export const tickets: Command = {
   hint: 'All open tickets, the gravest first',
   example: '/tickets',
   act: 'read',
+  risk: 'R0',
   menus: ['group', 'private'],
   run: async (deps) => {
     const open = await listOpenTickets(deps.db, { limit: SHOWN + 1 });

@@ -13,6 +13,7 @@ export const tx: Command = {
   hint: 'One payment: what happened to it and what the customer has',
   example: '/tx tx456',
   act: 'read',
+  risk: 'R0',
   menus: ['group', 'private'],
   run: async (deps, request) => {
     if (request.args === '') return sayExample(tx, 'Which payment? Send its transaction id.');

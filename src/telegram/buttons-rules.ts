@@ -1,0 +1,36 @@
+import type { Act, Risk } from '../people/person.ts';
+import type { Order } from './breaker-words.ts';
+import type { ButtonData, TicketAction } from './buttons-data.ts';
+
+type PressRule = { act: Act; risk: Risk };
+
+/** What every button asks for and what it may cost; a button without an entry does not compile. */
+export const PRESS_RULES = {
+  ticket: {
+    ack: { act: 'acknowledge', risk: 'R1' },
+    inspect: { act: 'read', risk: 'R0' },
+    retry: { act: 'retry', risk: 'R2' },
+    retryall: { act: 'retry', risk: 'R2' },
+    resolve: { act: 'resolve', risk: 'R1' },
+    reopen: { act: 'reopen', risk: 'R1' },
+    verify: { act: 'verify', risk: 'R1' },
+  } satisfies Record<TicketAction, PressRule>,
+  breaker: {
+    trip: { act: 'breaker', risk: 'R2' },
+    release: { act: 'breaker', risk: 'R2' },
+    reset: { act: 'breaker', risk: 'R2' },
+    hold: { act: 'breaker', risk: 'R2' },
+  } satisfies Record<Order, PressRule>,
+  payment: { retry: { act: 'retry', risk: 'R2' } satisfies PressRule },
+};
+
+export function ruleOf(button: ButtonData): PressRule {
+  switch (button.kind) {
+    case 'ticket':
+      return PRESS_RULES.ticket[button.action];
+    case 'breaker':
+      return PRESS_RULES.breaker[button.order];
+    case 'payment':
+      return PRESS_RULES.payment.retry;
+  }
+}
