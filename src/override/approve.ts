@@ -26,8 +26,13 @@ export type Decision = {
   actor: Actor;
   /** Of the parameters that the person was shown. */
   seenHash: string;
+  /** A right code was typed for this very act. */
+  isProven: boolean;
   now?: Date;
 };
+
+/** What gives nothing needs neither. */
+type PlainDecision = Omit<Decision, 'seenHash' | 'isProven'>;
 
 export type DecisionResult<Why = DecisionRefusal> =
   | { outcome: 'done'; override: Override }
@@ -35,11 +40,10 @@ export type DecisionResult<Why = DecisionRefusal> =
 
 /** A second person says yes to exactly what they were shown; it is carried out at once. Whether their role allows it is asked before. */
 export async function approveOverride(deps: OverrideDeps, decision: Decision): Promise<DecisionResult> {
-  const isFresh = await deps.hasFreshFactor(decision.actor.personId);
   const result = await decide<DecisionRefusal>(deps, decision, 'approve', async (trx, override, now) => {
     const why = findApprovalRefusal(override, { personId: decision.actor.personId, seenHash: decision.seenHash, now });
     if (why !== null) return why;
-    if (!isFresh) return 'factor_missing';
+    if (!decision.isProven) return 'factor_missing';
     await markApproved(trx, override, { by: decision.actor, at: now, glass: null });
     return null;
   });
@@ -47,7 +51,7 @@ export async function approveOverride(deps: OverrideDeps, decision: Decision): P
 }
 
 /** A no gives nothing, so it needs no second factor; the requester withdraws by it. */
-export function refuseOverride(deps: OverrideDeps, decision: Omit<Decision, 'seenHash'>): Promise<DecisionResult> {
+export function refuseOverride(deps: OverrideDeps, decision: PlainDecision): Promise<DecisionResult> {
   return decide<DecisionRefusal>(deps, decision, 'refuse', async (trx, override, now) => {
     const why = findRefusingRefusal(override, now);
     if (why !== null) return why;
@@ -65,14 +69,13 @@ function refusedWords({ id, requestedBy }: Override, by: Actor): string {
 /** One person alone goes on in an emergency: everybody is told at once, and somebody else looks at it within a day. */
 export async function breakGlass(deps: OverrideDeps, decision: Decision): Promise<DecisionResult<GlassRefusal>> {
   const { actor, seenHash } = decision;
-  const isFresh = await deps.hasFreshFactor(actor.personId);
   const isOnCall = await deps.isOnCall(actor.personId);
   const people = await listActivePeople(deps.db);
   const result = await decide<GlassRefusal>(deps, decision, 'break_glass', async (trx, override, now) => {
     const emergency = { ticket: await findEmergencyTicket(trx, override, actor), isOnCall };
     const why = findGlassRefusal(override, { personId: actor.personId, seenHash, now, ...emergency });
     if (why !== null) return why;
-    if (!isFresh) return 'factor_missing';
+    if (!decision.isProven) return 'factor_missing';
     const reviewUntil = new Date(now.getTime() + REVIEW_WITHIN_MS);
     await markApproved(trx, override, { by: actor, at: now, glass: { reviewUntil } });
     const text = `🚨 ${actor.name} has broken the glass: ${overrideName(override.id)} is carried out without a second person. Somebody else must review it before ${utcTime(reviewUntil)}: /approvals in my private chat.`;
@@ -96,7 +99,7 @@ export type ReviewRefusal = 'unknown' | 'no_glass' | 'reviewed' | 'requester';
 /** Somebody else has looked at a broken glass. */
 export function reviewOverride(
   deps: OverrideDeps,
-  decision: Omit<Decision, 'seenHash'>,
+  decision: PlainDecision,
 ): Promise<DecisionResult<ReviewRefusal>> {
   return decide<ReviewRefusal>(deps, decision, 'review', async (trx, override, now) => {
     if (!override.breakGlass) return 'no_glass';
@@ -110,7 +113,7 @@ export function reviewOverride(
 /** Locks, decides, puts it on record and has the message drawn anew; `change` answers why not. */
 async function decide<Why extends string>(
   deps: OverrideDeps,
-  decision: Omit<Decision, 'seenHash'>,
+  decision: PlainDecision,
   action: string,
   change: (trx: Trx, override: Override, now: Date) => Promise<Why | null>,
 ): Promise<DecisionResult<Why | 'unknown'>> {

@@ -6,8 +6,6 @@ export type OverrideDeps = {
   db: Db;
   plans: Plans;
   wake: (topic: 'card' | 'notice' | 'event') => void;
-  /** The person has proved a moment ago that they are themselves. */
-  hasFreshFactor: (personId: number) => Promise<boolean>;
   /** Whoever may break the glass: on call at this moment. */
   isOnCall: (personId: number) => Promise<boolean>;
   /** Where a customer can be told something in private; null when the bot does not know them. */

@@ -8,7 +8,7 @@ type Trx = Transaction<Schema>;
 
 /** The message that asks for a second person, drawn from the row whenever that changes. */
 export async function askForApproval(trx: Trx, overrideId: number): Promise<void> {
-  await putNotice(trx, { key: approvalKey(overrideId), kind: 'approval', body: { overrideId } });
+  await putNotice(trx, { key: approvalKey(overrideId), kind: 'approval', body: { overrideId, topic: 'approvals' } });
 }
 
 export async function redrawApproval(trx: Trx, overrideId: number): Promise<void> {
@@ -26,7 +26,7 @@ export async function tellRequester(trx: Trx, override: Override, about: string,
 
 /** In the engineering chat. */
 export async function tellTeam(trx: Trx, override: Override, about: string, text: string): Promise<void> {
-  await putNotice(trx, textNotice(override, about, text));
+  await putNotice(trx, { ...textNotice(override, about, text), body: { text, topic: 'approvals' } });
 }
 
 export async function tellPerson(

@@ -36,6 +36,8 @@ export type OverrideRequest = {
   params: OverrideParams;
   /** The id of a customer nobody has heard of was typed twice. */
   isConfirmed: boolean;
+  /** A right code was typed for this very request. */
+  isProven: boolean;
   now?: Date;
 };
 
@@ -45,23 +47,17 @@ export type RequestResult =
 
 /** Asks for an override; whether the person's role allows it is asked before. Every attempt is on record, the refused ones too. */
 export async function requestOverride(deps: OverrideDeps, request: OverrideRequest): Promise<RequestResult> {
-  const isFresh = await deps.hasFreshFactor(request.actor.personId);
-  const result = await deps.db.transaction().execute((trx) => requestOnce(trx, deps, request, isFresh));
+  const result = await deps.db.transaction().execute((trx) => requestOnce(trx, deps, request));
   if (result.outcome === 'requested') deps.wake('notice');
   return result;
 }
 
-async function requestOnce(
-  trx: Trx,
-  deps: OverrideDeps,
-  request: OverrideRequest,
-  isFresh: boolean,
-): Promise<RequestResult> {
+async function requestOnce(trx: Trx, deps: OverrideDeps, request: OverrideRequest): Promise<RequestResult> {
   await lockEngineer(trx, request.actor.personId);
   const before = await findByCommand(trx, request.commandId);
   if (before) return { outcome: 'already', overrideId: before.id, ...pick(before) };
   const now = await readNow(trx, request.now);
-  const why = isFresh ? await findRefusal(trx, deps, request, now) : 'factor_missing';
+  const why = request.isProven ? await findRefusal(trx, deps, request, now) : 'factor_missing';
   const result = why === null ? await insert(trx, request, now) : ({ outcome: 'refused', why } as const);
   await audit(trx, request, result);
   if (result.outcome === 'requested') await askForApproval(trx, result.overrideId);

@@ -472,6 +472,32 @@ type OverrideTable = {
   tell_error: string | null;
 };
 
+export type GuidedPhase = 'asking' | 'acting' | 'ended';
+
+type GuidedTable = {
+  id: Generated<number>;
+  lane: string;
+  chat_id: number;
+  thread_id: number | null;
+  person_id: number;
+  form: string;
+  version: number;
+  phase: Generated<GuidedPhase>;
+  state: ColumnType<unknown, string | null | undefined, string | null>;
+  answers: ColumnType<Record<string, string>, string | undefined, string>;
+  screen: ColumnType<unknown, string | undefined, string>;
+  turn: Generated<number>;
+  last_update_id: number | null;
+  action: ColumnType<unknown, string | null | undefined, string | null>;
+  deadline: TimeOrNull;
+  message_id: number | null;
+  old_message_id: number | null;
+  wanted_revision: Generated<number>;
+  shown_revision: Generated<number>;
+  drawing_until: TimeOrNull;
+  changed_at: Time;
+};
+
 export type Schema = {
   event: EventTable;
   claim: ClaimTable;
@@ -514,4 +540,5 @@ export type Schema = {
   breaker_replica: BreakerReplicaTable;
   breaker_told: BreakerToldTable;
   override: OverrideTable;
+  guided: GuidedTable;
 };

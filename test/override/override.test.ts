@@ -24,7 +24,6 @@ const at = (ms: number) => new Date(T0.getTime() + ms);
 let ann = { personId: 0, name: 'Ann' };
 let ben = { personId: 0, name: 'Ben' };
 let run = 0;
-const fresh = new Set<number>();
 const onCall = new Set<number>();
 const chats = new Map<string, number>();
 
@@ -32,7 +31,6 @@ const deps: OverrideDeps = {
   db,
   plans: {},
   wake: () => {},
-  hasFreshFactor: async (personId) => fresh.has(personId),
   isOnCall: async (personId) => onCall.has(personId),
   findCustomerChat: async (userId) => chats.get(userId) ?? null,
 };
@@ -41,7 +39,6 @@ beforeEach(() => {
   run += 1;
   ann = { personId: run * 10 + 1, name: 'Ann' };
   ben = { personId: run * 10 + 2, name: 'Ben' };
-  for (const { personId } of [ann, ben]) fresh.add(personId);
 });
 
 const paramsOf = (over: Partial<OverrideParams> = {}): OverrideParams => ({
@@ -59,7 +56,7 @@ let commands = 0;
 const ask = (over: Partial<OverrideParams> = {}, rest: Partial<OverrideRequest> = {}) => {
   commands += 1;
   const commandId = `form:${commands}`;
-  return requestOverride(deps, { commandId, actor: ann, params: paramsOf(over), isConfirmed: true, now: T0, ...rest });
+  return requestOverride(deps, { commandId, actor: ann, params: paramsOf(over), isConfirmed: true, isProven: true, now: T0, ...rest });
 };
 
 const asked = async (over: Partial<OverrideParams> = {}, rest: Partial<OverrideRequest> = {}) => {
@@ -69,7 +66,7 @@ const asked = async (over: Partial<OverrideParams> = {}, rest: Partial<OverrideR
 };
 
 const approve = (request: { overrideId: number; seenHash: string }, by = ben, now = at(MINUTE)) =>
-  approveOverride(deps, { ...request, actor: by, now });
+  approveOverride(deps, { ...request, actor: by, isProven: true, now });
 
 const entitlementOf = (userId: string) =>
   db.selectFrom('entitlement').selectAll().where('user_id', '=', userId).executeTakeFirst();
@@ -179,8 +176,7 @@ describe('what is refused, and changes nothing', () => {
   });
 
   test('a request without a fresh second factor', async () => {
-    fresh.delete(ann.personId);
-    expect(await ask()).toEqual({ outcome: 'refused', why: 'factor_missing' });
+    expect(await ask({}, { isProven: false })).toEqual({ outcome: 'refused', why: 'factor_missing' });
   });
 
   test('a customer who has the feature already', async () => {
@@ -233,8 +229,9 @@ describe('an approval that gives nothing', () => {
   });
 
   test('without a fresh second factor', async () => {
-    fresh.delete(ben.personId);
-    expect(await approve(await asked())).toMatchObject({ outcome: 'refused', why: 'factor_missing' });
+    const request = await asked();
+    const approval = { ...request, actor: ben, isProven: false, now: at(MINUTE) };
+    expect(await approveOverride(deps, approval)).toMatchObject({ outcome: 'refused', why: 'factor_missing' });
     await nothingGiven();
   });
 
@@ -278,7 +275,6 @@ describe('an approval that gives nothing', () => {
   test('by five people in the same moment: it is carried out once', async () => {
     const request = await asked();
     const others = [1, 2, 3, 4, 5].map((n) => ({ personId: run * 10 + 3 + n, name: `P${n}` }));
-    for (const { personId } of others) fresh.add(personId);
     const results = await Promise.all(others.map((person) => approve(request, person)));
     expect(results.filter((result) => result.outcome === 'done')).toHaveLength(1);
     expect((await entitlementOf(`user-${run}`))!.revision).toBe(1);
@@ -395,8 +391,8 @@ describe('a broken glass', () => {
     await db.updateTable('ticket').set({ severity: severity as 'P1' }).where('id', '=', ticketId).execute();
     return ticketId;
   };
-  const smash = (request: { overrideId: number; seenHash: string }, now = at(10 * MINUTE)) =>
-    breakGlass(deps, { ...request, actor: ann, now });
+  const smash = (request: { overrideId: number; seenHash: string }, now = at(10 * MINUTE), isProven = true) =>
+    breakGlass(deps, { ...request, actor: ann, isProven, now });
 
   test('carries out what one person on call asked for, tells everybody, and demands a review within a day', async () => {
     onCall.add(ann.personId);
@@ -417,9 +413,7 @@ describe('a broken glass', () => {
     expect(await smash(request)).toMatchObject({ why: 'not_on_call' });
     onCall.add(ann.personId);
     expect(await smash(request, at(9 * MINUTE))).toMatchObject({ why: 'too_early' });
-    fresh.delete(ann.personId);
-    expect(await smash(request)).toMatchObject({ why: 'factor_missing' });
-    fresh.add(ann.personId);
+    expect(await smash(request, at(10 * MINUTE), false)).toMatchObject({ why: 'factor_missing' });
     await db.updateTable('ticket').set({ severity: 'P2' }).where('id', '=', (await findOverride(db, request.overrideId))!.ticketId!).execute();
     expect(await smash(request)).toMatchObject({ why: 'not_urgent' });
     expect(await entitlementOf(`user-${run}`)).toBeUndefined();
