@@ -4,6 +4,7 @@ import { type Breakers, createBreakers } from './breaker/breakers.ts';
 import { settingsLookup } from './breaker/settings.ts';
 import { ACTIVATION } from './delivery/call-slot.ts';
 import { redriveExhausted } from './delivery/self-redrive.ts';
+import { tellUser } from './delivery/tell-user.ts';
 import { createWorker } from './delivery/worker.ts';
 import { startBreakerTickets } from './escalation/breaker-tickets.ts';
 import { openOperationalTicket } from './escalation/open-ticket.ts';
@@ -13,6 +14,8 @@ import { createRefusalBook } from './intake/refusals.ts';
 import { verifyAgain } from './intake/verify-again.ts';
 import { registerWebhookRoute } from './intake/webhook-route.ts';
 import { createPartitions } from './ledger/partition-store.ts';
+import { runOverridesOnce } from './override/expire.ts';
+import { tellProductOnce } from './override/tell.ts';
 import { seedPeople } from './people/person-store.ts';
 import { readBacklog } from './platform/backlog-query.ts';
 import { createClock, type SynchronisedClock } from './platform/clock.ts';
@@ -21,7 +24,7 @@ import { createGeo } from './platform/geo.ts';
 import { createHealth, type Health, registerHealthRoutes } from './platform/health.ts';
 import { createHttpServer } from './platform/http-server.ts';
 import { createLog, type Logger } from './platform/log.ts';
-import { every } from './platform/loop.ts';
+import { createLoop, every } from './platform/loop.ts';
 import { createMetrics, type Metrics } from './platform/metrics.ts';
 import { migrate } from './platform/migrate.ts';
 import { startSchedule } from './platform/timed-jobs.ts';
@@ -60,6 +63,9 @@ const QUEUE = { maxQueuedItems: 10_000, maxQueuedBytes: 64 * 1024 * 1024 };
 const BREAKER_LIMITS = { max: 3, name: 'breakwater-breaker', statementTimeoutMs: 1_000 };
 const CLOCK_MS = 60_000;
 const SELF_REDRIVE_MS = 5_000;
+const OVERRIDES_MS = 2_000;
+/** Who is on call is not known yet, so the ticket and the ten minutes alone decide; nor is any customer's chat. */
+const OVERRIDES = { isOnCall: async () => true, findCustomerChat: async () => null };
 const PARTITIONS_AHEAD_MONTHS = 3;
 
 /** Builds the parts in the order in which a webhook meets them, and stops them in reverse. */
@@ -181,6 +187,7 @@ function startWorker(ground: Ground): void {
   worker.start();
   ground.onStop(worker.stop);
   if (tellsProduct(config)) ground.onStop(startSelfRedrive(ground));
+  startOverrideTelling(ground);
 }
 
 /** After a closing at once, and now and then for dependencies with too little traffic to open anything. */
@@ -193,6 +200,28 @@ function startSelfRedrive({ db, wake, log, breakers }: Ground): () => void {
     endTurns();
     endListening();
   };
+}
+
+/** What was given by hand rides on no event: it is told to the product by itself. */
+function startOverrideTelling({ config, db, clock, breakers, log, wake, onStop }: Ground): void {
+  const { activationUrl: url, activationSecret: secret, activationTimeoutMs: timeoutMs } = config;
+  const deps = { db, clock, gate: breakers, target: { url: url ?? '', secret, timeoutMs } };
+  const tell = url === null ? null : (userId: string) => tellUser(deps, userId);
+  const loop = createLoop({
+    work: async () => (await tellProductOnce({ db, tellUser: tell })).told,
+    pollMs: OVERRIDES_MS,
+    onError: (err) => log.warn({ err }, 'the product was not told what was given by hand'),
+  });
+  onStop(wake.on('event', loop.wake));
+  loop.start();
+  onStop(loop.stop);
+}
+
+/** Nothing here waits for a person's look: requests expire, what was approved is carried out, debts are spoken of. */
+function startOverrides({ config, db, log, wake, onStop }: Ground): void {
+  const deps = { db, plans: config.plans, wake, ...OVERRIDES };
+  const onError = (err: unknown) => log.warn({ err }, 'overrides were not looked after');
+  onStop(every(OVERRIDES_MS, () => runOverridesOnce(deps), onError));
 }
 
 function activationOf(config: WholeConfig, gate: Breakers) {
@@ -216,6 +245,7 @@ async function startTelegram(
     secretKeys: config.secretKeys,
     plans: config.plans,
     tellsProduct: tellsProduct(config),
+    overrides: OVERRIDES,
     verifyAgain: (request) => verifyAgain({ ...config, db, writer }, request),
     onDeadUpdate: async (dead) => {
       // The card stands in the group: what exactly went wrong is in the log and on the update's row.
@@ -263,6 +293,7 @@ function describeState({ state, detail }: { state: string; detail: string | null
 
 function startTimedJobs(ground: Ground): void {
   const { db, wake, log, replicaId } = ground;
+  startOverrides(ground);
   const schedule = startSchedule({ db, log, holder: replicaId, jobs: listJobs({ ...ground, onTicket: () => wake('card') }) });
   ground.onStop(schedule.stop);
 }

@@ -18,7 +18,7 @@ import { markPrivateChat } from '../people/person-store.ts';
 import type { BotDeps, Scope } from './bot-context.ts';
 import { sendAnswer } from './bot-reply.ts';
 import type { PressAnswer } from './buttons-answer.ts';
-import type { TicketAction } from './buttons-data.ts';
+import { formatOverrideLink, type TicketAction } from './buttons-data.ts';
 import { pressRetry } from './buttons-retry.ts';
 import { doneWords, tooEarlyWords, truthWords, verifiedWords } from './buttons-text.ts';
 import { adoptMessage } from './card-store.ts';
@@ -36,6 +36,7 @@ export type TicketPress = {
   chatId: number;
   messageId: number;
   scope: Scope;
+  bot: { username: string };
 };
 
 /** Somebody who may presses a button of a ticket. Each says what is true afterwards. */
@@ -58,6 +59,8 @@ export async function pressTicketButton(
       return pressRetry(deps, api, press, answer);
     case 'verify':
       return verify(deps, press, answer);
+    case 'override':
+      return answer.lead(formatOverrideLink(press.bot.username, press.ticketId));
   }
 }
 

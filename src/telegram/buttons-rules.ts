@@ -1,6 +1,7 @@
 import type { Act, Risk } from '../people/person.ts';
 import type { Order } from './breaker-words.ts';
 import type { ButtonData, TicketAction } from './buttons-data.ts';
+import type { OverrideAction } from './buttons-override-data.ts';
 
 type PressRule = { act: Act; risk: Risk };
 
@@ -14,6 +15,7 @@ export const PRESS_RULES = {
     resolve: { act: 'resolve', risk: 'R1' },
     reopen: { act: 'reopen', risk: 'R1' },
     verify: { act: 'verify', risk: 'R1' },
+    override: { act: 'override', risk: 'R0' },
   } satisfies Record<TicketAction, PressRule>,
   breaker: {
     trip: { act: 'breaker', risk: 'R2' },
@@ -21,6 +23,14 @@ export const PRESS_RULES = {
     reset: { act: 'breaker', risk: 'R2' },
     hold: { act: 'breaker', risk: 'R2' },
   } satisfies Record<Order, PressRule>,
+  override: {
+    approve: { act: 'override', risk: 'R3' },
+    refuse: { act: 'override', risk: 'R1' },
+    glass: { act: 'override', risk: 'R3' },
+    review: { act: 'override', risk: 'R1' },
+    reconcile: { act: 'override', risk: 'R2' },
+    revert: { act: 'override', risk: 'R2' },
+  } satisfies Record<OverrideAction, PressRule>,
   payment: { retry: { act: 'retry', risk: 'R2' } satisfies PressRule },
 };
 
@@ -30,6 +40,8 @@ export function ruleOf(button: ButtonData): PressRule {
       return PRESS_RULES.ticket[button.action];
     case 'breaker':
       return PRESS_RULES.breaker[button.order];
+    case 'override':
+      return PRESS_RULES.override[button.action];
     case 'payment':
       return PRESS_RULES.payment.retry;
   }

@@ -8,6 +8,7 @@ import {
   type PendingNotice,
   pausePrivateNotices,
 } from '../notice/notice-store.ts';
+import { findOverride } from '../override/override-store.ts';
 import { markPrivateChat } from '../people/person-store.ts';
 import { type BudgetRequest, decidePrivateBudget } from './budget.ts';
 import { findLastSpending } from './budget-store.ts';
@@ -16,6 +17,7 @@ import type { DrawingDeps } from './card-drawing.ts';
 import { findCardMessage } from './card-store.ts';
 import type { Picture } from './card-text.ts';
 import { renderRedrive, renderText } from './notice-text.ts';
+import { renderApproval } from './override-text.ts';
 import type { CallDeps, CallResult } from './sender-call.ts';
 import { type ChatLane, pauseChat } from './sender-chat-store.ts';
 import { applyToLane, enterLane, type LaneDeps, noteSuccess } from './sender-lane.ts';
@@ -152,6 +154,11 @@ async function renderNotice(deps: CallDeps, notice: PendingNotice): Promise<Sayi
       const lines = await listDigestLines(deps.db, notice.id);
       const shownTicketIds = lines.map((line) => line.ticketId);
       return { picture: renderDigest(lines), silent: false, shownTicketIds };
+    }
+    case 'approval': {
+      const override = await findOverride(deps.db, Number(notice.body.overrideId));
+      const picture = override && renderApproval(override, 'group', deps.clock.now());
+      return picture && { picture, silent: false, shownTicketIds: [] };
     }
     case 'ticket':
     case 'text': {

@@ -1,11 +1,14 @@
 import type { Scope } from '../bot-context.ts';
+import { approvals } from './approvals.ts';
 import { breaker } from './breaker.ts';
+import { cancel } from './cancel.ts';
 import type { Command } from './command.ts';
 import { enroll } from './enroll.ts';
 import { freeze, unfreeze } from './freeze.ts';
 import { createHelp } from './help.ts';
 import { me } from './me.ts';
 import { note } from './note.ts';
+import { override } from './override.ts';
 import { retry } from './retry.ts';
 import { roles } from './roles.ts';
 import { start } from './start.ts';
@@ -18,6 +21,8 @@ const COMMANDS: Command[] = [
   ticket,
   tx,
   retry,
+  override,
+  approvals,
   breaker,
   note,
   me,
@@ -25,6 +30,7 @@ const COMMANDS: Command[] = [
   roles,
   freeze,
   unfreeze,
+  cancel,
   createHelp(menuOf),
   start,
 ];

@@ -8,6 +8,7 @@ import type { Schema } from '../../platform/schema.ts';
 import type { Answer, BotDeps, Request } from '../bot-context.ts';
 import { formatRetryLink } from '../buttons-data.ts';
 import { paymentsWords } from '../buttons-text.ts';
+import { formatPaymentAnswer } from '../guided/payment-answer.ts';
 import { idWords } from '../payment-text.ts';
 import { type Command, say, sayExample } from './command.ts';
 import { findPayment } from './find-payment.ts';
@@ -18,15 +19,15 @@ export const retry: Command = {
   hint: 'Try a payment again that was given up',
   example: '/retry tx456',
   act: 'retry',
-  risk: 'R2',
-  riskFor: (_args, scope) => (scope === 'group' ? 'R0' : 'R2'),
+  risk: 'R1',
+  riskFor: (_args, scope) => (scope === 'group' ? 'R0' : 'R1'),
   menus: ['private'],
   run: async (deps, request) => {
     if (request.args === '') return sayExample(retry, 'Which payment? Send its transaction id.');
     if (request.scope === 'group') return sendToPrivate(request.bot.username, request.args);
     const found = await findPayment(deps, request.args);
     if (found.found !== 'one') return sayNotOne(found, 'retry');
-    return say(await retryPayment(deps, request, found.view, `update:${request.updateId}`));
+    return { ...say(''), form: { form: 'retry', given: { payment: formatPaymentAnswer(found.view) } } };
   },
 };
 
