@@ -1,4 +1,6 @@
-import { afterEach, expect, test } from 'vitest';
+import { sql } from 'kysely';
+import { afterEach, describe, expect, test } from 'vitest';
+import { appendAudit } from '../src/audit/audit-store.ts';
 import { countPartitionsAhead } from '../src/ledger/partition-store.ts';
 import { listJobs } from '../src/schedule.ts';
 import { createTestDatabase } from './database.ts';
@@ -49,4 +51,42 @@ test('a ledger that runs out of partitions is a P1 a month before it happens', a
   for (const { name } of rows) await pool.query(`drop table ${name}`);
   expect(await run('partitions')).toMatchObject({ ahead: 0 });
   expect(await listTickets()).toEqual([{ error_family: 'partitions', severity: 'P1', state: 'open' }]);
+});
+
+describe('the head of the audit log', () => {
+  const append = () =>
+    db.transaction().execute((trx) => appendAudit(trx, { actor: 'telegram:1', action: 'x', target: 'y', allowed: true }));
+  const heads = () =>
+    db.selectFrom('notice').select(['key', 'body']).where('key', 'like', 'audit-head:%').orderBy('id').execute();
+  const tamper = (statement: string) =>
+    db.transaction().execute(async (trx) => {
+      await sql`set local session_replication_role = replica`.execute(trx);
+      await sql.raw(statement).execute(trx);
+    });
+
+  test('is posted in its topic whenever something was added', async () => {
+    await append();
+    expect(await run('audit')).toMatchObject({ intact: true, rows: 1 });
+    await run('audit');
+    await append();
+    await run('audit');
+    expect(await heads()).toMatchObject([
+      { body: { topic: 'audit', text: expect.stringMatching(/1 rows, the chain is intact\.\n1:[0-9a-f]{32}$/) } },
+      { body: { text: expect.stringMatching(/\n2:[0-9a-f]{32}$/) } },
+    ]);
+    expect(await listTickets()).toEqual([]);
+  });
+
+  test('that is not in the log any more is a ticket, though the chain that is left fits together', async () => {
+    await tamper('delete from audit where id = 2');
+    await tamper('update audit_head set id = 1, hash = (select hash from audit where id = 1)');
+    expect(await run('audit')).toMatchObject({ intact: false });
+    expect(await listTickets()).toEqual([{ error_family: 'audit chain', severity: 'P1', state: 'open' }]);
+  });
+
+  test('is not posted of a broken chain, which is a ticket', async () => {
+    await tamper("update audit set actor = 'telegram:2'");
+    expect(await run('audit')).toMatchObject({ intact: false, because: expect.stringContaining('row 1') });
+    expect(await heads()).toHaveLength(2);
+  });
 });

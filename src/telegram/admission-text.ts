@@ -1,12 +1,12 @@
 import type { InlineKeyboardMarkup } from '@grammyjs/types';
 import type { Freeze } from '../people/freeze-store.ts';
 import type { Request } from './bot-context.ts';
-import { ELSEWHERE_TEXT, FACELESS_TEXT, FORWARDED_TEXT, refusalText } from './help-text.ts';
+import { ELSEWHERE_TEXT, FACELESS_TEXT, FORWARDED_TEXT, refusalText, UNREADABLE_TEXT } from './help-text.ts';
 import { clockTime, oneLine } from './line-words.ts';
 
 /** Why something is not done, in the order in which it is looked for. */
 export type Refusal =
-  | { because: 'faceless' | 'forwarded' | 'elsewhere' | 'not our message' | 'stranger' | 'removed' | 'role' }
+  | { because: 'faceless' | 'forwarded' | 'elsewhere' | 'not our message' | 'unreadable' | 'stranger' | 'removed' | 'role' }
   | { because: 'frozen'; freeze: Freeze }
   | { because: 'locked'; until: Date }
   | { because: 'not enrolled' }
@@ -26,6 +26,8 @@ export function wordsOf(refusal: Refusal, request: Request, now: Date): Words {
     case 'elsewhere':
     case 'not our message':
       return { text: ELSEWHERE_TEXT };
+    case 'unreadable':
+      return { text: UNREADABLE_TEXT };
     case 'stranger':
     case 'removed':
     case 'role':

@@ -10,7 +10,7 @@ import { auditName } from './identify.ts';
 import { keepPendingAct, PENDING_MS } from './pending-act-store.ts';
 
 /** What is wrong with the message or the button itself, whoever it comes from. */
-export type Flaw = Extract<Because, 'forwarded' | 'elsewhere' | 'not our message'>;
+export type Flaw = Extract<Because, 'forwarded' | 'elsewhere' | 'not our message' | 'unreadable'>;
 
 /** Somebody asks for something: by a command, by a button, or by words that answer a question of ours. */
 export type Attempt = {
@@ -98,10 +98,11 @@ function factorOf({ isProven }: Request, { rule }: Attempt, { factor }: Facts, n
 async function putOnRecord(
   { db }: AdmissionDeps,
   { sender, scope, updateId }: Request,
-  { action, target }: Attempt,
+  { action, target, flaw }: Attempt,
   { refusal, factor }: { refusal: Refusal | null; factor: string | null },
 ): Promise<void> {
   const detail = { updateId, ...(refusal ? { because: refusal.because } : {}) };
-  const entry = { actor: auditName(sender), action, target, allowed: refusal === null, place: scope, factor, detail };
+  const place = flaw === 'elsewhere' ? flaw : scope;
+  const entry = { actor: auditName(sender), action, target, allowed: refusal === null, place, factor, detail };
   await db.transaction().execute((trx) => appendAudit(trx, entry));
 }

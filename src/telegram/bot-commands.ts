@@ -30,6 +30,14 @@ function toAttempt(command: Command, args: string, scope: Scope, { update, messa
   return { action: `/${command.name}`, target: args || '-', rule: ruleOf(command, args, scope), ...readSaid(update, message) };
 }
 
+/** One of us tries it in a chat that is not ours: it is on record, and nothing is said there. */
+export async function refuseElsewhere(deps: BotDeps, request: Request, said: Said): Promise<void> {
+  const command = said.command && findCommand(said.command.name);
+  if (!command || request.person === null) return;
+  const attempt = toAttempt(command, said.command!.args, request.scope, said);
+  await admit(deps, request, { ...attempt, flaw: 'elsewhere' });
+}
+
 /** What a command asks for with these arguments, in this place. */
 export function ruleOf(command: Command, args: string, scope: Scope): Rule {
   return { act: command.actFor?.(args) ?? command.act, risk: command.riskFor?.(args, scope) ?? command.risk };

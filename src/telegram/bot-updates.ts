@@ -4,7 +4,7 @@ import type { UserFromGetMe } from 'grammy/types';
 import { noteOfferMessage } from '../people/factor-store.ts';
 import { findPerson, markPrivateChat, rememberName } from '../people/person-store.ts';
 import { answerCode } from './bot-codes.ts';
-import { answerMessage } from './bot-commands.ts';
+import { answerMessage, refuseElsewhere } from './bot-commands.ts';
 import type { Answer, BotDeps, Request } from './bot-context.ts';
 import { type Destination, sendAnswer } from './bot-reply.ts';
 import { handlePress } from './buttons.ts';
@@ -35,7 +35,7 @@ export async function handleMessage(
   const moved = readMigration(message);
   if (moved) return noteMigration(deps, moved.from, moved.to);
   const { request, place } = await identify(tools, update, message.chat, again);
-  if (place === 'elsewhere') return;
+  if (place === 'elsewhere') return refuseElsewhere(deps, request, { update, message, command: parseCommand(message.text, me.username) });
   if (place === 'private' && message.text === MASKED_CODE)
     return answerCode(tools, request, message, (waiting) => handleAgain(tools, waiting));
   const command = parseCommand(message.text, me.username);

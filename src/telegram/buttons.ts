@@ -1,7 +1,7 @@
 import type { CallbackQuery, Update } from '@grammyjs/types';
 import type { Api } from 'grammy';
 import { overrideName } from '../override/override-words.ts';
-import { type Admission, admit, type Flaw } from './admission.ts';
+import { type Admission, type Attempt, admit, type Flaw } from './admission.ts';
 import { CODE_WANTED_TEXT } from './admission-text.ts';
 import type { BotDeps, Request } from './bot-context.ts';
 import { sendAnswer } from './bot-reply.ts';
@@ -42,11 +42,20 @@ function answerOf({ log }: BotDeps, api: Api, { request, query }: Press): PressA
 
 async function decide(deps: BotDeps, api: Api, press: Press, answer: PressAnswer): Promise<void> {
   const button = parseButton(press.query.data);
-  if (!button) return answer.say('🤔 This button is of an earlier version. /tickets shows what is open.', true);
-  const attempt = { ...describeButton(button), rule: ruleOf(button), flaw: findFlaw(press), update: press.update };
-  const admission = await admit(deps, press.request, attempt);
+  const admission = await admit(deps, press.request, button ? toAttempt(press, button) : toUnreadable(press));
   if (!admission.may) return refuse(deps, api, press, answer, admission);
-  await act(deps, api, press, button, answer);
+  await act(deps, api, press, button!, answer);
+}
+
+function toAttempt(press: Press, button: ButtonData): Attempt {
+  return { ...describeButton(button), rule: ruleOf(button), flaw: findFlaw(press), update: press.update };
+}
+
+/** A button of an earlier version, or a payload that somebody made up. */
+function toUnreadable(press: Press): Attempt {
+  const { data = '-' } = press.query;
+  const rule = { act: 'read', risk: 'R0' } as const;
+  return { action: 'press:unreadable', target: data, rule, flaw: findFlaw(press) ?? 'unreadable', update: press.update };
 }
 
 type Refused = Extract<Admission, { may: false }>;

@@ -23,6 +23,13 @@ describe('what a role may do', () => {
     for (const act of CHANGING) expect(mayAct(person('viewer'), act)).toBe(false);
   });
 
+  test('only an admin changes the team and freezes', () => {
+    for (const act of ['people', 'freeze'] as const) {
+      expect(mayAct(person('admin'), act)).toBe(true);
+      for (const role of ['viewer', 'engineer', 'lead'] as const) expect(mayAct(person(role), act)).toBe(false);
+    }
+  });
+
   test('a stranger may do nothing, and neither may a person who was put out', () => {
     for (const act of ['read', ...CHANGING] as Act[]) {
       expect(mayAct(null, act)).toBe(false);

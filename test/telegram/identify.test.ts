@@ -53,6 +53,8 @@ describe('where it was sent', () => {
   });
 });
 
+const ADMINS = 'tickets ticket tx retry breaker note me enroll roles freeze help start'.split(' ');
+
 describe('menus', () => {
   const person = (telegramId: number, role: Person['role'], privateChat: boolean): Person => ({
     telegramId,
@@ -64,7 +66,7 @@ describe('menus', () => {
   });
 
   test('an engineer with a private chat has a menu of their own, a viewer only what they may do, and nobody else has one', () => {
-    const menus = listMenus([person(1, 'engineer', true), person(2, 'viewer', true), person(3, 'admin', false)], -100);
+    const menus = listMenus([person(1, 'engineer', true), person(2, 'viewer', true), person(3, 'admin', false), person(4, 'admin', true)], -100);
     const named = menus.map(({ scope, commands }) => [
       scope.type === 'chat' ? scope.chat_id : scope.type,
       commands.map(({ command }) => command),
@@ -72,8 +74,9 @@ describe('menus', () => {
     expect(named).toEqual([
       ['all_private_chats', ['start', 'help']],
       [-100, ['tickets', 'ticket', 'tx', 'breaker', 'note', 'help']],
-      [1, ['tickets', 'ticket', 'tx', 'retry', 'breaker', 'note', 'help', 'start']],
-      [2, ['tickets', 'ticket', 'tx', 'breaker', 'help', 'start']],
+      [1, ['tickets', 'ticket', 'tx', 'retry', 'breaker', 'note', 'me', 'enroll', 'help', 'start']],
+      [2, ['tickets', 'ticket', 'tx', 'breaker', 'me', 'enroll', 'help', 'start']],
+      [4, ADMINS],
     ]);
   });
 

@@ -25,7 +25,7 @@ describe('/roles', () => {
   });
 
   test('is for admins, and in private', async () => {
-    expect((await ask(ANN, ANN, '/roles')).text).toContain('you can read here');
+    expect((await ask(ANN, ANN, '/roles')).text).toContain('that is not for an engineer');
     expect((await audited())[0]).toMatchObject({ action: '/roles', allowed: false });
     expect((await ask(BEN, GROUP, '/roles remove Ann')).text).toContain('Nothing has changed');
     expect((await findPerson(db, ANN))?.active).toBe(true);
@@ -74,6 +74,16 @@ describe('/roles', () => {
   );
 });
 
+test('a command of ours in another chat is not answered, and is on record when one of us said it', async () => {
+  const other = -1001000008889;
+  telegram().addChat({ id: other, type: 'supergroup', title: 'Elsewhere', members: { [ANN]: 'member' } });
+  telegram().say(ANN, other, '/tickets');
+  await settle();
+  expect(telegram().messages(other)).toHaveLength(1);
+  const row = await db.selectFrom('audit').selectAll().orderBy('id', 'desc').executeTakeFirstOrThrow();
+  expect(row).toMatchObject({ action: '/tickets', allowed: false, place: 'elsewhere', detail: { because: 'elsewhere' } });
+});
+
 describe('/freeze', () => {
   test('stops what people change and nothing they read, until it is lifted', async () => {
     const { ticketId } = await seedTicket(1);
@@ -99,7 +109,7 @@ describe('/freeze', () => {
   });
 
   test('is an admin’s, and never done without a reason', async () => {
-    expect((await ask(ANN, ANN, '/freeze because')).text).toContain('you can read here');
+    expect((await ask(ANN, ANN, '/freeze because')).text).toContain('that is not for an engineer');
     expect((await ask(BEN, BEN, '/freeze')).text).toContain('For what reason?');
     expect((await ask(BEN, BEN, '/unfreeze')).text).toContain('Nothing was frozen');
   });

@@ -3,6 +3,7 @@ import { nameOf } from '../../people/person.ts';
 import { findPerson } from '../../people/person-store.ts';
 import { join } from '../../people/team.ts';
 import type { Answer, BotDeps, Request } from '../bot-context.ts';
+import { withArticle } from '../help-text.ts';
 import { oneLine } from '../line-words.ts';
 import { say } from './command.ts';
 
@@ -24,11 +25,7 @@ export async function joinTeam(deps: BotDeps, { sender }: Request, token: string
       return say('🔒 This link does not work: it was used, it is more than 24 hours old, or it was taken back. Ask for a new one.');
     case 'joined':
       return say(
-        `👋 Welcome, ${oneLine(firstName, 64)}! You are ${role(joined.role)} now. Retries and orders to a breaker need a second factor: /enroll sets it up. /help shows what you can do.`,
+        `👋 Welcome, ${oneLine(firstName, 64)}! You are ${withArticle(joined.role)} now. Retries and orders to a breaker need a second factor: /enroll sets it up. /help shows what you can do.`,
       );
   }
-}
-
-function role(name: string): string {
-  return /^[aeiou]/.test(name) ? `an ${name}` : `a ${name}`;
 }

@@ -19,8 +19,8 @@ export const retry: Command = {
   hint: 'Try a payment again that was given up',
   example: '/retry tx456',
   act: 'retry',
-  risk: 'R1',
-  riskFor: (_args, scope) => (scope === 'group' ? 'R0' : 'R1'),
+  risk: 'R2',
+  riskFor: (_args, scope) => (scope === 'group' ? 'R0' : 'R2'),
   menus: ['private'],
   run: async (deps, request) => {
     if (request.args === '') return sayExample(retry, 'Which payment? Send its transaction id.');
