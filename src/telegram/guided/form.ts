@@ -51,7 +51,8 @@ export function conversationName({ name, version }: Pick<Form, 'name' | 'version
   return `${name}.v${version}`;
 }
 
-export const CONFIRM = 'yes';
+/** Only a press can mean it, which is where the code is asked for: what is typed comes without spaces at its ends. */
+const CONFIRM = ' yes ';
 
 /** The last step of every form: what would be done, and one button that does it. */
 export function confirmStep(
