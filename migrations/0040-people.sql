@@ -43,14 +43,14 @@ create table pending_act (
 );
 
 -- The one row says since when, by whom and why people may change nothing; empty columns say that they may.
-create table freeze (
+create table change_freeze (
   singleton boolean primary key default true check (singleton),
   frozen_at timestamptz,
   frozen_by text,
   reason text,
   constraint "a freeze has a beginning, an author and a reason" check (num_nulls(frozen_at, frozen_by, reason) in (0, 3))
 );
-insert into freeze default values;
+insert into change_freeze default values;
 
 -- What became of the code that a person typed; the code itself is masked before the update is stored.
 alter table telegram_update add column typed_code text;

@@ -294,7 +294,12 @@ function describeState({ state, detail }: { state: string; detail: string | null
 function startTimedJobs(ground: Ground): void {
   const { db, wake, log, replicaId } = ground;
   startOverrides(ground);
-  const schedule = startSchedule({ db, log, holder: replicaId, jobs: listJobs({ ...ground, onTicket: () => wake('card') }) });
+  const schedule = startSchedule({
+    db,
+    log,
+    holder: replicaId,
+    jobs: listJobs({ ...ground, onTicket: () => wake('card') }),
+  });
   ground.onStop(schedule.stop);
 }
 

@@ -111,7 +111,9 @@ function complete(config: Config, databaseUrl: string, sandbox: Sandbox | null):
 
 /** Unless somebody was named: Ann is an engineer and Ben an admin. */
 function sandboxStaff({ adminIds, engineerIds }: Config, { staff }: Sandbox): Pick<Config, 'adminIds' | 'engineerIds'> {
-  return adminIds.length + engineerIds.length > 0 ? { adminIds, engineerIds } : { adminIds: staff.slice(1), engineerIds: staff };
+  return adminIds.length + engineerIds.length > 0
+    ? { adminIds, engineerIds }
+    : { adminIds: staff.slice(1), engineerIds: staff };
 }
 
 function demoProviders(secret: string): ProviderConfig[] {

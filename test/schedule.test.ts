@@ -55,7 +55,9 @@ test('a ledger that runs out of partitions is a P1 a month before it happens', a
 
 describe('the head of the audit log', () => {
   const append = () =>
-    db.transaction().execute((trx) => appendAudit(trx, { actor: 'telegram:1', action: 'x', target: 'y', allowed: true }));
+    db
+      .transaction()
+      .execute((trx) => appendAudit(trx, { actor: 'telegram:1', action: 'x', target: 'y', allowed: true }));
   const heads = () =>
     db.selectFrom('notice').select(['key', 'body']).where('key', 'like', 'audit-head:%').orderBy('id').execute();
   const tamper = (statement: string) =>

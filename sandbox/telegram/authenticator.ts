@@ -16,7 +16,9 @@ export function showCode(world: World, personId: number, nowMs: number): { code:
 
 function findSecret(world: World, personId: number): string | null {
   const messages = world.chats[personId]?.messages ?? [];
-  const scanned = messages.findLast(({ message }) => message.photo && message.from?.is_bot && secretIn(message.caption));
+  const scanned = messages.findLast(
+    ({ message }) => message.photo && message.from?.is_bot && secretIn(message.caption),
+  );
   return secretIn(scanned?.message.caption) ?? null;
 }
 

@@ -5,8 +5,8 @@ import type { Db } from '../platform/database.ts';
 import type { Schema } from '../platform/schema.ts';
 import { isBreakerHoldingOn } from './breaker-ticket-query.ts';
 import { mergeTicket } from './merge-ticket.ts';
-import { findStanding, type TicketStanding } from './ticket-standing-query.ts';
 import { findTicket } from './ticket-query.ts';
+import { findStanding, type TicketStanding } from './ticket-standing-query.ts';
 import {
   appendLog,
   findOpenTwin,

@@ -40,11 +40,7 @@ export async function markInvitationUsed(
   trx: Transaction<Schema>,
   used: { id: number; by: number; now: Date },
 ): Promise<void> {
-  await trx
-    .updateTable('invitation')
-    .set({ used_by: used.by, used_at: used.now })
-    .where('id', '=', used.id)
-    .execute();
+  await trx.updateTable('invitation').set({ used_by: used.by, used_at: used.now }).where('id', '=', used.id).execute();
 }
 
 function hashOf(token: string): Buffer {

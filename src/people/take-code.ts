@@ -20,7 +20,8 @@ export async function takeCode(trx: Transaction<Schema>, keys: SealKeys, typed: 
   const verdict = judgeCode(factor, steps, now);
   if (verdict === 'enrolled') await confirmOffer(trx, personId, steps.offered!, now);
   if (verdict === 'right') await markVerified(trx, personId, steps.current!, now);
-  if (verdict === 'wrong' || verdict === 'locked_now') await countWrongCode(trx, personId, wrongOf(factor, verdict, now));
+  if (verdict === 'wrong' || verdict === 'locked_now')
+    await countWrongCode(trx, personId, wrongOf(factor, verdict, now));
   return verdict;
 }
 
@@ -38,7 +39,10 @@ function findSteps(keys: SealKeys, factor: Factor, { code, now }: TypedCode): Co
   const stepUnder = (sealed: Buffer | null) =>
     sealed === null ? null : findStep(open(keys, sealed).toString(), code, now);
   try {
-    return { current: stepUnder(factor.secret), offered: isOffered(factor, now) ? stepUnder(factor.offeredSecret) : null };
+    return {
+      current: stepUnder(factor.secret),
+      offered: isOffered(factor, now) ? stepUnder(factor.offeredSecret) : null,
+    };
   } catch (error) {
     if (error instanceof SealError) return null;
     throw error;

@@ -275,7 +275,7 @@ type PendingActTable = {
   expires_at: Time;
 };
 
-type FreezeTable = {
+type ChangeFreezeTable = {
   singleton: Generated<boolean>;
   frozen_at: TimeOrNull;
   frozen_by: string | null;
@@ -525,7 +525,7 @@ export type Schema = {
   invitation: InvitationTable;
   second_factor: SecondFactorTable;
   pending_act: PendingActTable;
-  freeze: FreezeTable;
+  change_freeze: ChangeFreezeTable;
   audit: AuditTable;
   audit_head: AuditHeadTable;
   telegram_update: TelegramUpdateTable;

@@ -6,7 +6,17 @@ import { clockTime, oneLine } from './line-words.ts';
 
 /** Why something is not done, in the order in which it is looked for. */
 export type Refusal =
-  | { because: 'faceless' | 'forwarded' | 'elsewhere' | 'not our message' | 'unreadable' | 'stranger' | 'removed' | 'role' }
+  | {
+      because:
+        | 'faceless'
+        | 'forwarded'
+        | 'elsewhere'
+        | 'not our message'
+        | 'unreadable'
+        | 'stranger'
+        | 'removed'
+        | 'role';
+    }
   | { because: 'frozen'; freeze: Freeze }
   | { because: 'locked'; until: Date }
   | { because: 'not enrolled' }
@@ -35,7 +45,9 @@ export function wordsOf(refusal: Refusal, request: Request, now: Date): Words {
     case 'frozen':
       return { text: `${frozenWords(refusal.freeze, now)}. Nothing was done.` };
     case 'locked':
-      return { text: `🔐 Too many wrong codes: your second factor is locked until ${clockTime(refusal.until, now)} UTC.` };
+      return {
+        text: `🔐 Too many wrong codes: your second factor is locked until ${clockTime(refusal.until, now)} UTC.`,
+      };
     case 'not enrolled':
       return withLink(request, '🔐 This needs a second factor, and you have none yet: send me /enroll in private.');
     case 'code':

@@ -39,7 +39,10 @@ export async function admit(deps: AdmissionDeps, request: Request, attempt: Atte
   const now = deps.clock.now();
   const facts = await readFacts(deps, request, attempt.rule.risk);
   const refusal = findRefusal(request, attempt, facts, now);
-  await putOnRecord(deps, request, attempt, { refusal, factor: refusal ? null : factorOf(request, attempt, facts, now) });
+  await putOnRecord(deps, request, attempt, {
+    refusal,
+    factor: refusal ? null : factorOf(request, attempt, facts, now),
+  });
   if (refusal === null) return { may: true };
   if (refusal.because === 'code') await waitForCode(deps, request, attempt, now);
   return { may: false, because: refusal.because, ...wordsOf(refusal, request, now) };
@@ -92,7 +95,9 @@ async function waitForCode({ db }: AdmissionDeps, request: Request, attempt: Att
 function factorOf({ isProven }: Request, { rule }: Attempt, { factor }: Facts, now: Date): string | null {
   if (rule.risk !== 'R2' && rule.risk !== 'R3') return null;
   if (isProven) return 'code';
-  return isFresh(factor?.verifiedAt ?? null, now) ? `code, good until ${freshUntil(factor!.verifiedAt!).toISOString()}` : null;
+  return isFresh(factor?.verifiedAt ?? null, now)
+    ? `code, good until ${freshUntil(factor!.verifiedAt!).toISOString()}`
+    : null;
 }
 
 async function putOnRecord(

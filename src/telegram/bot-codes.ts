@@ -28,7 +28,8 @@ export async function answerCode(
   const verdict = await findCodeVerdict(deps.db, request.updateId);
   if (verdict === 'enrolled') await removeOffer({ deps, api }, chatId);
   const waiting = isRight(verdict) ? await findPendingAct(deps.db, chatId, deps.clock.now()) : null;
-  if (!waiting || verdict === 'enrolled') await sendAnswer(api, deps.log, { chatId }, say(await wordsOf(deps, chatId, verdict)));
+  if (!waiting || verdict === 'enrolled')
+    await sendAnswer(api, deps.log, { chatId }, say(await wordsOf(deps, chatId, verdict)));
   if (!waiting) return;
   await handleAgain(waiting.update);
   await forgetPendingAct(deps.db, chatId, waiting.updateId);

@@ -27,7 +27,12 @@ function sayNo({ text, keyboard }: Words): Answer {
 }
 
 function toAttempt(command: Command, args: string, scope: Scope, { update, message }: Said): Attempt {
-  return { action: `/${command.name}`, target: args || '-', rule: ruleOf(command, args, scope), ...readSaid(update, message) };
+  return {
+    action: `/${command.name}`,
+    target: args || '-',
+    rule: ruleOf(command, args, scope),
+    ...readSaid(update, message),
+  };
 }
 
 /** One of us tries it in a chat that is not ours: it is on record, and nothing is said there. */

@@ -34,7 +34,11 @@ export async function sendAnswer(api: Api, log: Logger, to: Destination, answer:
 /** The text is its caption, which must be a short one. */
 async function sendPhoto(api: Api, to: Destination, png: Buffer, answer: Answer): Promise<Reply> {
   const { text, keyboard } = answer;
-  const options = { caption: text.text, caption_entities: text.entities, ...(keyboard ? { reply_markup: keyboard } : {}) };
+  const options = {
+    caption: text.text,
+    caption_entities: text.entities,
+    ...(keyboard ? { reply_markup: keyboard } : {}),
+  };
   try {
     const sent = await api.sendPhoto(to.chatId, new InputFile(png, 'picture.png'), options, callSignal());
     return { outcome: 'sent', messageId: sent.message_id };

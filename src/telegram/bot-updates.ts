@@ -35,7 +35,8 @@ export async function handleMessage(
   const moved = readMigration(message);
   if (moved) return noteMigration(deps, moved.from, moved.to);
   const { request, place } = await identify(tools, update, message.chat, again);
-  if (place === 'elsewhere') return refuseElsewhere(deps, request, { update, message, command: parseCommand(message.text, me.username) });
+  if (place === 'elsewhere')
+    return refuseElsewhere(deps, request, { update, message, command: parseCommand(message.text, me.username) });
   if (place === 'private' && message.text === MASKED_CODE)
     return answerCode(tools, request, message, (waiting) => handleAgain(tools, waiting));
   const command = parseCommand(message.text, me.username);

@@ -33,7 +33,12 @@ export async function giveOrder(deps: BotDeps, person: Person, order: BreakerOrd
 
 function recorder(person: Person, { dependency, verb }: BreakerOrder): NonNullable<BreakerCommand['onChanged']> {
   return async (trx, { from, to, epoch, forcedUntil }) => {
-    const done = { actor: `telegram:${person.telegramId}`, action: `breaker:${verb}`, target: dependency, allowed: true };
+    const done = {
+      actor: `telegram:${person.telegramId}`,
+      action: `breaker:${verb}`,
+      target: dependency,
+      allowed: true,
+    };
     await appendAudit(trx, { ...done, before: { state: from }, after: { state: to, epoch, forcedUntil } });
   };
 }

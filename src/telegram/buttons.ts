@@ -55,7 +55,13 @@ function toAttempt(press: Press, button: ButtonData): Attempt {
 function toUnreadable(press: Press): Attempt {
   const { data = '-' } = press.query;
   const rule = { act: 'read', risk: 'R0' } as const;
-  return { action: 'press:unreadable', target: data, rule, flaw: findFlaw(press) ?? 'unreadable', update: press.update };
+  return {
+    action: 'press:unreadable',
+    target: data,
+    rule,
+    flaw: findFlaw(press) ?? 'unreadable',
+    update: press.update,
+  };
 }
 
 type Refused = Extract<Admission, { may: false }>;

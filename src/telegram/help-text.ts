@@ -40,7 +40,10 @@ export function customerWelcomeText(sender: Sender): FormattedString {
 /** Why somebody without the right to gets nothing. It is the same whether what they asked for exists or not. */
 export function refusalText(person: Person | null): string {
   if (person === null || !person.active) return `🔒 Sorry, only the payments team can do that here. ${ELSEWHERE}`;
-  const may = person.role === 'viewer' ? 'you can read here, but not change anything' : `that is not for ${withArticle(person.role)}`;
+  const may =
+    person.role === 'viewer'
+      ? 'you can read here, but not change anything'
+      : `that is not for ${withArticle(person.role)}`;
   return `🔒 Sorry, ${nameOf(person)}: ${may}. An admin can give you the right to.`;
 }
 
@@ -51,7 +54,8 @@ export function withArticle(noun: string): string {
 
 export const FACELESS_TEXT =
   '🔒 I can’t see who you are, so I can’t do that. Turn off “Remain anonymous” in this group’s admin settings and try again.';
-export const FORWARDED_TEXT = '🔒 I don’t act on what was forwarded. Use the card itself, or send the command yourself.';
+export const FORWARDED_TEXT =
+  '🔒 I don’t act on what was forwarded. Use the card itself, or send the command yourself.';
 export const UNREADABLE_TEXT = '🤔 This button is of an earlier version. /tickets shows what is open.';
 export const ELSEWHERE_TEXT = '🔒 This button belongs into the engineering chat and does nothing here.';
 export const CUSTOMER_TEXT = `🙂 I can’t read messages here. ${ELSEWHERE}`;

@@ -28,12 +28,17 @@ test('npm run audit:verify says that the log is intact, knows a posted head, and
   for (let n = 1; n <= 3; n += 1)
     await db
       .transaction()
-      .execute((trx) => appendAudit(trx, { actor: 'telegram:1', action: 'press:ack', target: `T-${n}`, allowed: true }));
+      .execute((trx) =>
+        appendAudit(trx, { actor: 'telegram:1', action: 'press:ack', target: `T-${n}`, allowed: true }),
+      );
   const intact = await verify({ DATABASE_URL: url });
   expect(intact).toEqual({ code: 0, said: expect.stringMatching(/^intact: 3 rows, ending with 3:[0-9a-f]{32}$/) });
   const [head] = /3:[0-9a-f]{32}/.exec(intact.said)!;
   expect((await verify({ DATABASE_URL: url }, head)).code).toBe(0);
-  expect(await verify({ DATABASE_URL: url }, '4:00')).toMatchObject({ code: 1, said: expect.stringContaining('does not contain') });
+  expect(await verify({ DATABASE_URL: url }, '4:00')).toMatchObject({
+    code: 1,
+    said: expect.stringContaining('does not contain'),
+  });
   await tamper("update audit set target = 'T-9' where id = 2");
   expect(await verify({ DATABASE_URL: url })).toEqual({ code: 1, said: 'BROKEN at row 2: it is not what was written' });
 }, 30_000);

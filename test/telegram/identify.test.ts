@@ -66,7 +66,10 @@ describe('menus', () => {
   });
 
   test('an engineer with a private chat has a menu of their own, a viewer only what they may do, and nobody else has one', () => {
-    const menus = listMenus([person(1, 'engineer', true), person(2, 'viewer', true), person(3, 'admin', false), person(4, 'admin', true)], -100);
+    const menus = listMenus(
+      [person(1, 'engineer', true), person(2, 'viewer', true), person(3, 'admin', false), person(4, 'admin', true)],
+      -100,
+    );
     const named = menus.map(({ scope, commands }) => [
       scope.type === 'chat' ? scope.chat_id : scope.type,
       commands.map(({ command }) => command),

@@ -22,7 +22,8 @@ const textsOf = (chatId: number) =>
   telegram()
     .messages(chatId)
     .map(({ text }) => text);
-const notices = async () => (await db.selectFrom('notice').select('body').execute()).map(({ body }) => String(body.text));
+const notices = async () =>
+  (await db.selectFrom('notice').select('body').execute()).map(({ body }) => String(body.text));
 
 async function enroll(person: number): Promise<void> {
   const picture = await ask(person, person, '/enroll');
@@ -55,7 +56,14 @@ describe('/enroll', () => {
     await ask(ANN, ANN, code);
     await settle();
     const kept = [];
-    for (const table of ['telegram_update', 'audit', 'notice', 'pending_act', 'second_factor', 'chat_spending'] as const)
+    for (const table of [
+      'telegram_update',
+      'audit',
+      'notice',
+      'pending_act',
+      'second_factor',
+      'chat_spending',
+    ] as const)
       kept.push(JSON.stringify(await db.selectFrom(table).selectAll().execute()));
     expect(kept.join()).not.toContain(secret);
     expect(kept.join()).not.toContain(`"${code}"`);

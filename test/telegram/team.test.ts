@@ -7,14 +7,15 @@ const chat = await createChatRoom();
 const { open, ask, seedTicket, showCard, telegram, settle, db, audited } = chat;
 
 const press = (who: number, card: number, button: string) => textOf(telegram().press(who, GROUP, card, button));
-const notices = async () => (await db.selectFrom('notice').select('body').execute()).map(({ body }) => String(body.text));
+const notices = async () =>
+  (await db.selectFrom('notice').select('body').execute()).map(({ body }) => String(body.text));
 
 beforeEach(async () => {
   for (const person of [ANN, BEN]) await open(person);
 });
 afterEach(async () => {
   await db.updateTable('person').set({ role: 'engineer', active: true }).where('telegram_id', '=', ANN).execute();
-  await db.updateTable('freeze').set({ frozen_at: null, frozen_by: null, reason: null }).execute();
+  await db.updateTable('change_freeze').set({ frozen_at: null, frozen_by: null, reason: null }).execute();
 });
 
 describe('/roles', () => {
@@ -56,7 +57,12 @@ describe('/roles', () => {
     await ask(BEN, BEN, '/roles remove Ann');
     expect(await press(ANN, card, 'Acknowledge')).toContain('only the payments team');
     expect((await ask(ANN, ANN, '/tickets')).text).toContain('only the payments team');
-    const row = await db.selectFrom('audit').selectAll().where('action', '=', 'press:ack').orderBy('id', 'desc').executeTakeFirst();
+    const row = await db
+      .selectFrom('audit')
+      .selectAll()
+      .where('action', '=', 'press:ack')
+      .orderBy('id', 'desc')
+      .executeTakeFirst();
     expect(row).toMatchObject({ allowed: false, detail: { because: 'removed' }, place: 'group' });
   });
 
@@ -81,7 +87,12 @@ test('a command of ours in another chat is not answered, and is on record when o
   await settle();
   expect(telegram().messages(other)).toHaveLength(1);
   const row = await db.selectFrom('audit').selectAll().orderBy('id', 'desc').executeTakeFirstOrThrow();
-  expect(row).toMatchObject({ action: '/tickets', allowed: false, place: 'elsewhere', detail: { because: 'elsewhere' } });
+  expect(row).toMatchObject({
+    action: '/tickets',
+    allowed: false,
+    place: 'elsewhere',
+    detail: { because: 'elsewhere' },
+  });
 });
 
 describe('/freeze', () => {
@@ -90,7 +101,9 @@ describe('/freeze', () => {
     const card = await showCard(ticketId);
     expect((await ask(BEN, BEN, '/freeze the provider moves')).text).toContain('Frozen');
     for (const button of ['Acknowledge', 'Retry', 'Resolve'])
-      expect(await press(ANN, card, button)).toMatch(/Frozen by Ben since \d\d:\d\d UTC: the provider moves\. Nothing was done/);
+      expect(await press(ANN, card, button)).toMatch(
+        /Frozen by Ben since \d\d:\d\d UTC: the provider moves\. Nothing was done/,
+      );
     expect((await ask(ANN, GROUP, '/tickets')).text).toContain(`T-${ticketId}`);
     expect(await press(ANN, card, 'Inspect')).toContain('Sent to you in private');
     expect((await ask(BEN, BEN, '/freeze off')).text).toContain('The freeze is over');
@@ -123,7 +136,9 @@ describe('/freeze', () => {
 
 describe('/me', () => {
   test('tells the role and the second factor', async () => {
-    expect((await ask(ANN, ANN, '/me')).text).toMatch(/Ann, engineer.*\n🔐 Second factor since .* No other code is asked for until/s);
+    expect((await ask(ANN, ANN, '/me')).text).toMatch(
+      /Ann, engineer.*\n🔐 Second factor since .* No other code is asked for until/s,
+    );
     await open(VIC);
     expect((await ask(VIC, VIC, '/me')).text).toMatch(/Vic, viewer.*\n🔐 No second factor/s);
   });

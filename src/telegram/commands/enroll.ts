@@ -16,7 +16,9 @@ export const enroll: Command = {
   riskFor: (_args, scope) => (scope === 'group' ? 'R0' : 'R3'),
   menus: ['private'],
   run: async (deps, { person, scope }) =>
-    scope === 'group' ? say('🔐 Send me /enroll in our private chat: what I answer is for your eyes only.') : offer(deps, person!),
+    scope === 'group'
+      ? say('🔐 Send me /enroll in our private chat: what I answer is for your eyes only.')
+      : offer(deps, person!),
 };
 
 /** Draws a new secret, to be confirmed by its first code. The picture is deleted as soon as that has come. */

@@ -44,7 +44,9 @@ function isOff(args: string): boolean {
 
 async function describe({ db, clock }: BotDeps): Promise<Answer> {
   const frozen = await findFreeze(db);
-  return frozen ? say(`${frozenWords(frozen, clock.now())}. /freeze off ends it.`) : sayExample(freeze, 'Nothing is frozen. For what reason?');
+  return frozen
+    ? say(`${frozenWords(frozen, clock.now())}. /freeze off ends it.`)
+    : sayExample(freeze, 'Nothing is frozen. For what reason?');
 }
 
 type Asked = Pick<Request, 'person' | 'updateId'>;
@@ -55,7 +57,11 @@ async function stop(deps: BotDeps, { person, updateId }: Asked, args: string): P
   const at = deps.clock.now();
   const done = await deps.db.transaction().execute(async (trx) => {
     if (!(await markFrozen(trx, { at, by, reason }))) return false;
-    await tell(trx, `freeze:${updateId}`, `🧊 ${oneLine(by, 64)} has frozen what people may change: ${reason}. Payments go on as always.`);
+    await tell(
+      trx,
+      `freeze:${updateId}`,
+      `🧊 ${oneLine(by, 64)} has frozen what people may change: ${reason}. Payments go on as always.`,
+    );
     await putOnRecord(trx, person!, 'freeze', { before: { frozen: false }, after: { frozen: true, reason } });
     return true;
   });
@@ -69,8 +75,15 @@ async function thaw(deps: BotDeps, { person, updateId }: Asked): Promise<Answer>
     const frozen = await markThawed(trx);
     if (!frozen) return null;
     const since = clockTime(frozen.at, deps.clock.now());
-    await tell(trx, `thaw:${updateId}`, `🌤 ${oneLine(by, 64)} has ended the freeze of ${since} UTC: people may change things again.`);
-    await putOnRecord(trx, person!, 'unfreeze', { before: { frozen: true, reason: frozen.reason }, after: { frozen: false } });
+    await tell(
+      trx,
+      `thaw:${updateId}`,
+      `🌤 ${oneLine(by, 64)} has ended the freeze of ${since} UTC: people may change things again.`,
+    );
+    await putOnRecord(trx, person!, 'unfreeze', {
+      before: { frozen: true, reason: frozen.reason },
+      after: { frozen: false },
+    });
     return frozen;
   });
   deps.wake('notice');
@@ -87,5 +100,11 @@ async function putOnRecord(
   action: string,
   change: { before: Record<string, unknown>; after: Record<string, unknown> },
 ): Promise<void> {
-  await appendAudit(trx, { actor: `telegram:${person.telegramId}`, action, target: 'everything', allowed: true, ...change });
+  await appendAudit(trx, {
+    actor: `telegram:${person.telegramId}`,
+    action,
+    target: 'everything',
+    allowed: true,
+    ...change,
+  });
 }

@@ -22,7 +22,9 @@ export async function joinTeam(deps: BotDeps, { sender }: Request, token: string
     case 'member':
       return null;
     case 'invalid':
-      return say('🔒 This link does not work: it was used, it is more than 24 hours old, or it was taken back. Ask for a new one.');
+      return say(
+        '🔒 This link does not work: it was used, it is more than 24 hours old, or it was taken back. Ask for a new one.',
+      );
     case 'joined':
       return say(
         `👋 Welcome, ${oneLine(firstName, 64)}! You are ${withArticle(joined.role)} now. Retries and orders to a breaker need a second factor: /enroll sets it up. /help shows what you can do.`,

@@ -35,7 +35,8 @@ async function describe({ db, clock }: BotDeps, person: Person): Promise<Formatt
 
 function factorWords(factor: Factor | null, now: Date): string {
   if (factor?.confirmedAt == null) return '🔐 No second factor: /enroll sets one up.';
-  if (isLocked(factor, now)) return `🔐 Second factor locked until ${clockTime(factor.lockedUntil!, now)} UTC: too many wrong codes.`;
+  if (isLocked(factor, now))
+    return `🔐 Second factor locked until ${clockTime(factor.lockedUntil!, now)} UTC: too many wrong codes.`;
   const since = `🔐 Second factor since ${clockTime(factor.confirmedAt, now)} UTC`;
   if (!isFresh(factor.verifiedAt, now)) return `${since}. The next retry or order asks for a code.`;
   return `${since}. No other code is asked for until ${clockTime(freshUntil(factor.verifiedAt!), now)} UTC.`;

@@ -23,7 +23,9 @@ export function parseRolesArgs(args: string): AskedOfRoles {
       return role && first !== '' ? { asked: 'role', who: first, role } : { asked: 'nothing_clear' };
     case 'remove':
     case 'reset':
-      return first === '' ? { asked: 'nothing_clear' } : { asked: word.toLowerCase() as 'remove' | 'reset', who: first };
+      return first === ''
+        ? { asked: 'nothing_clear' }
+        : { asked: word.toLowerCase() as 'remove' | 'reset', who: first };
     default:
       return { asked: 'nothing_clear' };
   }

@@ -23,7 +23,8 @@ export const roles: Command = {
     if (request.scope === 'group') return say('👥 Send me /roles in our private chat. Nothing has changed.');
     const asked = parseRolesArgs(request.args);
     if (asked.asked === 'list') return showTeam(deps);
-    if (asked.asked === 'nothing_clear') return { text: fmt`🤔 I did not understand that. Nothing has changed.\n\n${HOW_TO}` };
+    if (asked.asked === 'nothing_clear')
+      return { text: fmt`🤔 I did not understand that. Nothing has changed.\n\n${HOW_TO}` };
     return asked.asked === 'invite' ? writeInvitation(deps, request, asked.role) : changeMember(deps, request, asked);
   },
 };
@@ -41,7 +42,9 @@ const HOW_TO = [
 
 async function showTeam({ db }: BotDeps): Promise<Answer> {
   const lines = (await listTeam(db)).map(memberLine);
-  return { text: FormattedString.join([fmt`👥 ${FormattedString.bold('The team')}`, ...lines, fmt`\n${HOW_TO}`], '\n') };
+  return {
+    text: FormattedString.join([fmt`👥 ${FormattedString.bold('The team')}`, ...lines, fmt`\n${HOW_TO}`], '\n'),
+  };
 }
 
 function memberLine(member: Member): FormattedString {
@@ -61,14 +64,22 @@ async function writeInvitation(deps: BotDeps, { person, bot }: CommandRequest, r
 
 type AskedOfMember = Extract<AskedOfRoles, { who: string }>;
 
-async function changeMember(deps: BotDeps, { person, updateId }: CommandRequest, asked: AskedOfMember): Promise<Answer> {
+async function changeMember(
+  deps: BotDeps,
+  { person, updateId }: CommandRequest,
+  asked: AskedOfMember,
+): Promise<Answer> {
   const found = findMember(await listTeam(deps.db), asked.who);
   const [member] = found;
   if (!member) return say(`🔎 Nobody on the team is called ${oneLine(asked.who, 64)}. /roles shows who is there.`);
-  if (found.length > 1) return say(`🤔 ${found.length} people are called so. Name one by the number that /roles shows. Nothing has changed.`);
+  if (found.length > 1)
+    return say(
+      `🤔 ${found.length} people are called so. Name one by the number that /roles shows. Nothing has changed.`,
+    );
   const result = await changeTeam(deps.db, toChange(asked, member.telegramId, person!.telegramId));
   const name = oneLine(nameOf(member), 64);
-  if (result === 'done') await tellTeam(deps, `team:${updateId}`, `👥 ${oneLine(nameOf(person!), 64)} ${doneWords(asked, name)}.`);
+  if (result === 'done')
+    await tellTeam(deps, `team:${updateId}`, `👥 ${oneLine(nameOf(person!), 64)} ${doneWords(asked, name)}.`);
   return say(resultWords(result, asked, name));
 }
 
