@@ -6,7 +6,8 @@ import { checkPromises } from '../world/promises.ts';
 import { SEED } from '../world/webhooks.ts';
 import { ANN, BEN, ENGINEERING_CHAT_ID, startWorld } from '../world/world.ts';
 
-const world = await startWorld({ asksForCodes: true });
+/** Nobody types as fast as this test does. */
+const world = await startWorld({ asksForCodes: true, budgets: { privateBurst: null } });
 const { api, chat, database } = world;
 const { product, telegram } = world.sandbox;
 const paid = { ...SEED, user_id: 'refused-anna', transaction_id: 'tx-refused' };

@@ -66,6 +66,7 @@ const type = async (text: string) => {
 const begin = async () => {
   await say(ANN, ANN, '/breaker trip');
   await shows('Which size?');
+  await settle();
 };
 const row = () => db.selectFrom('guided').selectAll().orderBy('id', 'desc').executeTakeFirstOrThrow();
 
