@@ -7,6 +7,7 @@ import { answerCode } from './bot-codes.ts';
 import { answerMessage, refuseElsewhere } from './bot-commands.ts';
 import type { Answer, BotDeps, Request } from './bot-context.ts';
 import { type Destination, sendAnswer } from './bot-reply.ts';
+import { findAskedOrder } from './breaker-order.ts';
 import { handlePress } from './buttons.ts';
 import { keepReasonQuestion } from './buttons-question-store.ts';
 import { parseCommand } from './commands/parse.ts';
@@ -41,7 +42,7 @@ export async function handleMessage(
     return answerCode(tools, request, message, (waiting) => handleAgain(tools, waiting));
   const command = parseCommand(message.text, me.username);
   const isCancel = command?.name === 'cancel';
-  const isForForm = place === 'private' && (command === null || isCancel);
+  const isForForm = place === 'private' && (isCancel || (command === null && !(await findAskedOrder(deps, message))));
   if (isForForm && (await answerForm(tools, request, update, message, isCancel))) return;
   const answer = await answerMessage(deps, request, { update, message, command });
   if (place === 'private' && command?.name === 'start') await openPrivateChat(tools, request);
