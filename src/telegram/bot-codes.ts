@@ -60,7 +60,7 @@ async function wordsOf({ db, clock }: BotDeps, personId: number, verdict: CodeVe
   return verdictWords(verdict, await findFactor(db, personId), clock.now());
 }
 
-export function verdictWords(verdict: CodeVerdict, factor: Factor | null, now: Date): string {
+function verdictWords(verdict: CodeVerdict, factor: Factor | null, now: Date): string {
   const until = (at: Date | null | undefined) => (at ? `${clockTime(at, now)} UTC` : 'later');
   switch (verdict) {
     case 'enrolled':

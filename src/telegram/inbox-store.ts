@@ -23,7 +23,7 @@ export type ClaimedUpdate = {
 };
 
 /** A code that somebody typed to us in private. */
-export type TypedCode = { updateId: number; personId: number; code: string };
+type TypedCode = { updateId: number; personId: number; code: string };
 
 /** Looks at a code in the transaction that stores its update, and answers what came of it; null for somebody we expect none of. */
 export type CodeTaker = (trx: Transaction<Schema>, typed: TypedCode) => Promise<CodeVerdict | null>;

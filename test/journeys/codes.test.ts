@@ -17,9 +17,10 @@ beforeAll(() => {
 const stateOf = async (transactionId: string) => (await api.eventOf('acme', transactionId)).state;
 const retried = (ticket: string) => chat.message(ENGINEERING_CHAT_ID, new RegExp(`Retry by Ann: ${ticket} applied ✓`));
 
-async function failingCard(name: string) {
-  const paid = await fail(name);
-  const card = await chat.cardOfPayment('acme', paid.transaction_id);
+/** Each with a status of its own: another cause, and so a card of its own. */
+async function failingCard(name: string, status: number) {
+  const paid = await fail(name, status);
+  const card = await chat.cardOfPayment('acme', paid.transaction_id, / · UNACKNOWLEDGED · /);
   return { paid, card, ticket: /T-\d+/.exec(card.text)![0] };
 }
 
@@ -29,7 +30,7 @@ async function letCodesGrowOld(): Promise<void> {
 }
 
 test('a retry without a second factor is not done and leads to /enroll; with it, it is', async () => {
-  const { paid, card, ticket } = await failingCard('first');
+  const { paid, card, ticket } = await failingCard('first', 503);
   product.work();
   expect(await chat.press(card, 'Retry')).toContain('/enroll');
   expect(await stateOf(paid.transaction_id)).toBe('dead');
@@ -43,7 +44,7 @@ test('a retry without a second factor is not done and leads to /enroll; with it,
 });
 
 test('a press in the group that needs a code says so, and runs after it was typed in private', async () => {
-  const { paid, card, ticket } = await failingCard('second');
+  const { paid, card, ticket } = await failingCard('second', 500);
   product.work();
   await letCodesGrowOld();
   expect(await chat.press(card, 'Retry')).toContain('send the six digits your authenticator shows to me in private');
@@ -62,7 +63,7 @@ test('an order to a breaker waits for its code too', async () => {
 });
 
 test('frozen, nobody changes anything and payments go on', async () => {
-  const { card } = await failingCard('third');
+  const { card } = await failingCard('third', 502);
   product.work();
   await chat.ask('/freeze the ledger is being looked at', { person: BEN, shows: 'Frozen' });
   await chat.message(ENGINEERING_CHAT_ID, 'Ben has frozen what people may change');
@@ -74,7 +75,7 @@ test('frozen, nobody changes anything and payments go on', async () => {
 });
 
 test('a customer’s press and code do nothing', async () => {
-  const { paid, card } = await failingCard('fourth');
+  const { paid, card } = await failingCard('fourth', 504);
   telegram.startPrivate(CARA);
   telegram.join(CARA, ENGINEERING_CHAT_ID);
   expect(await chat.press(card, 'Retry', CARA)).toContain('only the payments team');

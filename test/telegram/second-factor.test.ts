@@ -13,7 +13,12 @@ const STEP_MS = 30_000;
 const MINUTE_MS = 60_000;
 /** What their authenticator shows, by the bot's clock. */
 const codeOf = (person: number, steps = 0) => telegram().code(person, Math.round(aheadMs / STEP_MS) + steps);
-const press = (who: number, card: number, button: string) => textOf(telegram().press(who, GROUP, card, button));
+/** The answer to it, once everything that comes of it has come. */
+const press = async (who: number, card: number, button: string) => {
+  const text = await textOf(telegram().press(who, GROUP, card, button));
+  await settle();
+  return text;
+};
 const eventStates = async (ticketId: number) =>
   (await db.selectFrom('event').select('state').where('ticket_id', '=', ticketId).execute()).map(({ state }) => state);
 const attempts = (action: string) =>

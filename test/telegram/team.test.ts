@@ -100,7 +100,7 @@ describe('/freeze', () => {
     const { ticketId } = await seedTicket(1);
     const card = await showCard(ticketId);
     expect((await ask(BEN, BEN, '/freeze the provider moves')).text).toContain('Frozen');
-    for (const button of ['Acknowledge', 'Retry', 'Resolve'])
+    for (const button of ['Acknowledge', 'Retry'])
       expect(await press(ANN, card, button)).toMatch(
         /Frozen by Ben since \d\d:\d\d UTC: the provider moves\. Nothing was done/,
       );
