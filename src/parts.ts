@@ -4,6 +4,7 @@ import { type Breakers, createBreakers } from './breaker/breakers.ts';
 import { settingsLookup } from './breaker/settings.ts';
 import { ACTIVATION } from './delivery/call-slot.ts';
 import { redriveExhausted } from './delivery/self-redrive.ts';
+import { runStagedOnce } from './delivery/staged-redrive.ts';
 import { tellUser } from './delivery/tell-user.ts';
 import { createWorker } from './delivery/worker.ts';
 import { startBreakerTickets } from './escalation/breaker-tickets.ts';
@@ -64,6 +65,7 @@ const BREAKER_LIMITS = { max: 3, name: 'breakwater-breaker', statementTimeoutMs:
 const CLOCK_MS = 60_000;
 const SELF_REDRIVE_MS = 5_000;
 const OVERRIDES_MS = 2_000;
+const STAGED_MS = 1_000;
 /** Who is on call is not known yet, so the ticket and the ten minutes alone decide; nor is any customer's chat. */
 const OVERRIDES = { isOnCall: async () => true, findCustomerChat: async () => null };
 const PARTITIONS_AHEAD_MONTHS = 3;
@@ -188,6 +190,7 @@ function startWorker(ground: Ground): void {
   ground.onStop(worker.stop);
   if (tellsProduct(config)) ground.onStop(startSelfRedrive(ground));
   startOverrideTelling(ground);
+  startStagedRedrives(ground);
 }
 
 /** After a closing at once, and now and then for dependencies with too little traffic to open anything. */
@@ -200,6 +203,14 @@ function startSelfRedrive({ db, wake, log, breakers }: Ground): () => void {
     endTurns();
     endListening();
   };
+}
+
+/** A retry of many goes on when its stage has ended, on whichever replica looks first. */
+function startStagedRedrives({ db, log, wake, onStop }: Ground): void {
+  const goOn = async () => {
+    if ((await runStagedOnce(db)).moved > 0) for (const topic of ['event', 'notice', 'card'] as const) wake(topic);
+  };
+  onStop(every(STAGED_MS, goOn, (err) => log.warn({ err }, 'a retry in stages did not go on')));
 }
 
 /** What was given by hand rides on no event: it is told to the product by itself. */

@@ -8,9 +8,10 @@ type Writer = Kysely<Schema>;
  * `redrive`: the outcome of a retry, drawn from the redrive when it is sent and edited while it changes (`{ redriveId, by, what }`).
  * `ticket`: a word under a ticket's card, silent and only when the chat has room (`{ text }`). `text`: as it stands
  * (`{ text, entities?, silent?, topic? }`; the topic is one of the chat's, else the one of tickets). `digest`: the sender's own list of tickets that have no card yet.
- * `approval`: an override that waits for a second person, drawn from its row (`{ overrideId }`).
+ * `approval`: an override that waits for a second person, drawn from its row (`{ overrideId }`). `staged`: the progress of a retry in stages
+ * (`{ stagedId }`).
  */
-type NoticeKind = 'redrive' | 'ticket' | 'text' | 'digest' | 'approval';
+type NoticeKind = 'redrive' | 'ticket' | 'text' | 'digest' | 'approval' | 'staged';
 
 export type NoticeDraft = {
   /** Says the thing once: the same key again replaces the words of the message that is there. */

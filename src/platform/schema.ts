@@ -472,6 +472,23 @@ type OverrideTable = {
   tell_error: string | null;
 };
 
+export type StagedRedriveState = 'running' | 'done' | 'stopped';
+
+type StagedRedriveTable = {
+  id: Generated<number>;
+  command_id: string;
+  ticket_id: number;
+  person_id: number;
+  requested_by: string;
+  events: number[];
+  begun: Generated<number>;
+  redrive_id: number | null;
+  applied: Generated<number>;
+  failed: Generated<number>;
+  state: Generated<StagedRedriveState>;
+  started_at: DefaultTime;
+};
+
 export type GuidedPhase = 'asking' | 'acting' | 'ended';
 
 type GuidedTable = {
@@ -541,4 +558,5 @@ export type Schema = {
   breaker_told: BreakerToldTable;
   override: OverrideTable;
   guided: GuidedTable;
+  staged_redrive: StagedRedriveTable;
 };

@@ -1,4 +1,5 @@
 import { findRedriveReport } from '../delivery/redrive.ts';
+import { findStaged } from '../delivery/staged-redrive.ts';
 import {
   deferNotice,
   forgetNoticeMessage,
@@ -16,7 +17,7 @@ import { listDigestLines, markDigestShown } from './card-digest-store.ts';
 import type { DrawingDeps } from './card-drawing.ts';
 import { findCardMessage } from './card-store.ts';
 import type { Picture } from './card-text.ts';
-import { renderRedrive, renderText } from './notice-text.ts';
+import { renderRedrive, renderStaged, renderText } from './notice-text.ts';
 import { renderApproval } from './override-text.ts';
 import type { CallDeps, CallResult } from './sender-call.ts';
 import { type ChatLane, pauseChat } from './sender-chat-store.ts';
@@ -154,6 +155,10 @@ async function renderNotice(deps: CallDeps, notice: PendingNotice): Promise<Sayi
       const lines = await listDigestLines(deps.db, notice.id);
       const shownTicketIds = lines.map((line) => line.ticketId);
       return { picture: renderDigest(lines), silent: false, shownTicketIds };
+    }
+    case 'staged': {
+      const staged = await findStaged(deps.db, Number(notice.body.stagedId));
+      return staged && { picture: renderStaged(staged), silent: false, shownTicketIds: [] };
     }
     case 'approval': {
       const override = await findOverride(deps.db, Number(notice.body.overrideId));

@@ -25,10 +25,18 @@ export function outlookOf(
 ): Outlook {
   const dead = payment.events.filter((event) => event.state === 'dead').length;
   if (dead === 0) return { outlook: 'nothing', because: isUnderWay(payment) ? 'under_way' : 'applied' };
-  const breaker = breakers.find(({ name }) => name === ACTIVATION);
-  if (tellsProduct && breaker && NOT_CALLED.has(breaker.state))
-    return { outlook: 'refused', dependency: ACTIVATION, state: breaker.state };
+  const door = findClosedDoor(breakers, tellsProduct);
+  if (door) return { outlook: 'refused', dependency: door.name, state: door.state };
   return TAKEN_BACK.has(payment.status) ? { outlook: 'superseded', dead, by: payment.status } : { outlook: 'apply', dead };
+}
+
+/** The breaker that keeps a retry from calling anybody; null when it would be called. */
+export function findClosedDoor(
+  breakers: { name: string; state: BreakerState }[],
+  tellsProduct: boolean,
+): { name: string; state: BreakerState } | null {
+  const breaker = tellsProduct ? breakers.find(({ name }) => name === ACTIVATION) : undefined;
+  return breaker && NOT_CALLED.has(breaker.state) ? breaker : null;
 }
 
 function isUnderWay({ events }: Pick<PaymentView, 'events'>): boolean {
