@@ -139,6 +139,11 @@ export async function saveTurn(trx: Trx, saved: TurnSaved): Promise<void> {
     .execute();
 }
 
+/** What was pressed waits for a code: so does the form. */
+export async function prolongForm(db: Db, id: number, deadline: Date): Promise<void> {
+  await db.updateTable('guided').set({ deadline }).where('id', '=', id).where('phase', '=', 'asking').execute();
+}
+
 /** Time is up: the form is locked by its lane before it is ended, so an answer of the same moment wins or loses whole. */
 export async function listOverdueForms(db: Db, now: Date): Promise<(Lane & { id: number; form: string })[]> {
   return db

@@ -18,9 +18,10 @@ import {
   laneOfForm,
   listUndoneForms,
   listUndrawnForms,
+  prolongForm,
 } from './guided-store.ts';
 import { END_TEXT, parseGuidedButton } from './screen.ts';
-import { beginForm, closeForm, expireForms, findForm, type Move, takeTurn } from './take-turn.ts';
+import { beginForm, closeForm, expireForms, findForm, IDLE_MS, type Move, takeTurn } from './take-turn.ts';
 
 /** What forms are gone through with. */
 export type GuidedTools = { deps: BotDeps; api: Api; forms: Form[] };
@@ -94,12 +95,18 @@ async function decidePress(
   if (row?.id !== button.id || row.turn !== button.turn) return answer.say(STALE_TEXT, true);
   const risk = isGoingOn(button.word) ? riskOf(tools.forms, row) : STEP_RISK;
   const admission = await admitMove(tools, request, row, { update, flaw: null, risk });
-  if (!admission.may && !ENDS.has(admission.because)) return answer.say(admission.text, true);
+  if (!admission.may && !ENDS.has(admission.because)) return askForCode(tools, row, admission, answer);
   const move: Move = admission.may ? { kind: 'press', ...button } : lost(admission);
   const moved = await takeTurn(tools.deps, tools.forms, stepOf(request, lane), move);
   if (moved.outcome !== 'moved') return answer.say(STALE_TEXT, true);
   await answer.say(admission.may ? '' : admission.text);
   for (const id of moved.ids) await finish(tools, id);
+}
+
+/** As long as a code may take, from now. */
+async function askForCode({ deps }: GuidedTools, row: GuidedRow, { text }: Refused, answer: PressAnswer): Promise<void> {
+  await prolongForm(deps.db, row.id, new Date(deps.clock.now().getTime() + IDLE_MS));
+  await answer.say(text, true);
 }
 
 function isGoingOn(word: string): boolean {
@@ -175,6 +182,8 @@ async function carryOut({ deps, forms }: GuidedTools, row: GuidedRow): Promise<v
 
 /** So long a replica is given to finish what it began. */
 const ABANDONED_MS = 30_000;
+/** What could not be done in so long will not be done by itself. */
+const GIVEN_UP_MS = 10 * 60_000;
 
 export type GuidedCounts = { expired: number; done: number; drawn: number };
 
@@ -186,6 +195,21 @@ export async function runGuidedOnce(tools: GuidedTools, options: { now?: Date } 
   const expired = await expireForms(deps, tools.forms, now);
   const undone = await listUndoneForms(deps.db, before);
   const undrawn = await listUndrawnForms(deps.db, before);
-  for (const id of new Set([...expired, ...undone, ...undrawn])) await finish(tools, id);
+  for (const id of new Set([...expired, ...undone, ...undrawn])) await finishAlone(tools, id, now);
   return { expired: expired.length, done: undone.length, drawn: undrawn.length };
+}
+
+/** One form that fails holds up no other, and its person not for ever. */
+async function finishAlone(tools: GuidedTools, id: number, now: Date): Promise<void> {
+  try {
+    await finish(tools, id);
+  } catch (error) {
+    tools.deps.log.warn({ err: error, form: id }, 'a form could not be finished');
+    await giveUp(tools, id, new Date(now.getTime() - GIVEN_UP_MS));
+  }
+}
+
+async function giveUp({ deps, forms }: GuidedTools, id: number, before: Date): Promise<void> {
+  if (!(await listUndoneForms(deps.db, before)).includes(id)) return;
+  await closeForm(deps, await getForm(deps.db, id), await laneOfForm(deps.db, id), forms, END_TEXT.failed);
 }

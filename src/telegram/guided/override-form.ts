@@ -41,7 +41,7 @@ export const overrideForm: Form = {
         return ask(`⚠ I have never heard of ${customer}. A webhook that was refused leaves exactly that; so does a slip of the finger. Type the id once more.`);
       },
       read: async (_tools, raw, { customer }) =>
-        raw === customer || raw === KNOWN ? taken(raw) : wrong('That is another id than before.'),
+        raw === customer ? taken(raw) : wrong('That is another id than before.'),
     },
     {
       name: 'feature',

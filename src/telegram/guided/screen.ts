@@ -16,6 +16,7 @@ export const END_TEXT = {
   cancelled: '✖ Cancelled. Nothing was changed.',
   expired: '⌛ Expired: no answer for five minutes. Nothing was changed.',
   replaced: '✖ You have begun something else. Nothing was changed here.',
+  failed: '⚠ It could not be done, and an engineer must look into the log. Ask /tx or /approvals what became of it before you begin again.',
   lost: '🔒 You may no longer do this. Nothing was changed.',
 } as const;
 

@@ -302,6 +302,29 @@ describe('between replicas', () => {
   });
 });
 
+test('what cannot be carried out is given up after ten minutes, and says so', async () => {
+  await walk(['Small', 'Jane']);
+  const { id, turn } = await row();
+  const broken: Form = { ...cake, carryOut: () => Promise.reject(new Error('no oven')) };
+  const step = { lane: { chatId: ANN, threadId: null, personId: ANN }, updateId: 940_000_001, person: (await findPerson(db, ANN))!, isProven: false };
+  await takeTurn(depsOf(), [broken], step, { kind: 'press', id, turn, word: '0' });
+  aheadMs += 31_000;
+  await runGuidedOnce({ deps: depsOf(), api: apiOf(), forms: [broken] });
+  expect(await row()).toMatchObject({ phase: 'acting' });
+  aheadMs += 10 * 60_000;
+  await runGuidedOnce({ deps: depsOf(), api: apiOf(), forms: [broken] });
+  expect(await row()).toMatchObject({ phase: 'ended', screen: { text: expect.stringMatching(/could not be done/) } });
+});
+
+test('the steps of each form are as its version has them: who changes them raises it', () => {
+  expect(FORMS.map((form) => `${form.name}.v${form.version}: ${form.steps.map((step) => step.name).join(' ')}`)).toEqual([
+    'retry.v1: payment confirm',
+    'retry-many.v1: ticket count confirm',
+    'breaker.v1: breaker epoch order reason until confirm',
+    'override.v1: customer again feature until payment ticket reason evidence confirm',
+  ]);
+});
+
 describe('after an update of the code', () => {
   const next: Form = { ...cake, version: 8, steps: [cake.steps[0]!, { ...cake.steps[1]!, name: 'wicks' }, cake.steps[2]!, cake.steps[3]!] };
   const lane = { chatId: ANN, threadId: null, personId: ANN };
