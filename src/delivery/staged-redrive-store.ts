@@ -61,7 +61,12 @@ export async function findStaged(db: Kysely<Schema>, id: number): Promise<Staged
 }
 
 export async function listRunningStaged(db: Kysely<Schema>): Promise<number[]> {
-  const rows = await db.selectFrom('staged_redrive').select('id').where('state', '=', 'running').orderBy('id').execute();
+  const rows = await db
+    .selectFrom('staged_redrive')
+    .select('id')
+    .where('state', '=', 'running')
+    .orderBy('id')
+    .execute();
   return rows.map((row) => row.id);
 }
 

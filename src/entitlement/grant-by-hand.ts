@@ -21,7 +21,11 @@ export async function grantByHand(trx: Trx, grant: HandGrant, plans: Plans): Pro
 }
 
 /** What was paid for otherwise stays. */
-export async function takeBackGrant(trx: Trx, grant: Omit<HandGrant, 'until' | 'feature'>, plans: Plans): Promise<void> {
+export async function takeBackGrant(
+  trx: Trx,
+  grant: Omit<HandGrant, 'until' | 'feature'>,
+  plans: Plans,
+): Promise<void> {
   const detail = { cancelAt: grant.at.toISOString() };
   await insertFacts(trx, [{ ...factOf(grant), effect: 'taken_back', type: 'canceled', detail }]);
   await foldUsers(trx, [grant.userId], plans);

@@ -97,10 +97,7 @@ async function findEmergencyTicket(trx: Trx, override: Override, actor: Actor): 
 export type ReviewRefusal = 'unknown' | 'no_glass' | 'reviewed' | 'requester';
 
 /** Somebody else has looked at a broken glass. */
-export function reviewOverride(
-  deps: OverrideDeps,
-  decision: PlainDecision,
-): Promise<DecisionResult<ReviewRefusal>> {
+export function reviewOverride(deps: OverrideDeps, decision: PlainDecision): Promise<DecisionResult<ReviewRefusal>> {
   return decide<ReviewRefusal>(deps, decision, 'review', async (trx, override, now) => {
     if (!override.breakGlass) return 'no_glass';
     if (override.reviewedBy !== null) return 'reviewed';

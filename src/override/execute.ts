@@ -70,7 +70,11 @@ async function carryOut(trx: Trx, deps: OverrideDeps, override: Override, at: Da
   const settled = payment === null ? [] : await overrideDeadEvents(trx, payment);
   const remindAt = new Date(at.getTime() + (override.breakGlass ? REMIND_GLASS_MS : REMIND_DEBT_MS));
   await markExecuted(trx, id, { at, eventsSettled: settled.length, remindAt });
-  await tellTickets(trx, override, settled.map((event) => event.ticketId));
+  await tellTickets(
+    trx,
+    override,
+    settled.map((event) => event.ticketId),
+  );
   const wasTold = await tellCustomer(trx, override, await deps.findCustomerChat(userId));
   await tellRequester(trx, override, 'executed', describeExecution(override, wasTold));
   await redrawApproval(trx, id);
@@ -119,7 +123,8 @@ export async function settleDebt(deps: OverrideDeps, settlement: Settlement): Pr
     if (override?.state !== 'executed') return false;
     const at = await readNow(trx, settlement.now);
     const { as: state, reason, actor } = settlement;
-    if (state === 'reverted') await takeBackGrant(trx, { overrideId: override.id, userId: override.userId, at }, deps.plans);
+    if (state === 'reverted')
+      await takeBackGrant(trx, { overrideId: override.id, userId: override.userId, at }, deps.plans);
     await markSettled(trx, override.id, { state, by: actor?.name ?? 'itself', reason, at });
     await redrawApproval(trx, override.id);
     await appendAudit(trx, {

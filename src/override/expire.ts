@@ -1,11 +1,6 @@
 import type { Transaction } from 'kysely';
 import type { Schema } from '../platform/schema.ts';
-import {
-  listApproved,
-  listDueReminders,
-  listOverdueRequests,
-  listPaidDebts,
-} from './debt-query.ts';
+import { listApproved, listDueReminders, listOverdueRequests, listPaidDebts } from './debt-query.ts';
 import { executeOverride, REMIND_DEBT_MS, REMIND_GLASS_MS, settleDebt } from './execute.ts';
 import type { OverrideDeps } from './override-deps.ts';
 import { redrawApproval, tellRequester, tellTeam } from './override-notices.ts';
@@ -75,6 +70,7 @@ function reminderWords(override: Override, now: Date): string {
       ? `${name} was carried out without a second person and ${now > override.reviewUntil! ? 'is overdue for' : 'waits for'} a review.`
       : '';
   if (override.state !== 'executed') return glass;
-  const end = override.until > now ? `Access ends ${utcTime(override.until)}.` : `Access ended ${utcTime(override.until)}.`;
+  const end =
+    override.until > now ? `Access ends ${utcTime(override.until)}.` : `Access ended ${utcTime(override.until)}.`;
   return `${glass} ${name} is still a debt: nobody has confirmed the payment or taken it back. ${end}`.trim();
 }

@@ -55,7 +55,13 @@ export type RequestRefusal =
 
 /** What is wrong with the words themselves, whoever says them. */
 export function findWrongParams(params: OverrideParams, features: string[], now: Date): RequestRefusal | null {
-  const texts = [params.userId, params.feature, params.payment?.transactionId ?? '', params.reason, params.evidence ?? ''];
+  const texts = [
+    params.userId,
+    params.feature,
+    params.payment?.transactionId ?? '',
+    params.reason,
+    params.evidence ?? '',
+  ];
   if (!texts.every(canBeKept) || params.userId.trim() === '') return 'unreadable';
   if (Buffer.byteLength(params.userId) > ID_BYTES_MAX || params.reason.length > REASON_LENGTH_MAX) return 'unreadable';
   if (params.reason.trim() === '') return 'reason_missing';

@@ -52,8 +52,6 @@ function textNotice(override: Override, about: string, text: string) {
 }
 
 export function describeExecution(override: Override, wasTold: boolean): string {
-  const told = wasTold
-    ? 'The customer has been told.'
-    : 'I know no chat of this customer: please tell them yourself.';
+  const told = wasTold ? 'The customer has been told.' : 'I know no chat of this customer: please tell them yourself.';
   return `🛠 ${overrideName(override.id)} is carried out: ${override.userId} has ${override.feature} until ${utcTime(override.until)}. ${told} It stands as a debt until the payment is confirmed.`;
 }

@@ -28,7 +28,9 @@ export async function countRequests(
 ): Promise<{ lastHour: number; lastDay: number }> {
   const { rows } = await sql<{ lastHour: number; lastDay: number }>`
     select count(*) filter (where requested_at > ${now}::timestamptz - interval '1 hour')::int as "lastHour", count(*)::int as "lastDay"
-    from override where requested_by = ${personId} and requested_at > ${now}::timestamptz - interval '1 day'`.execute(db);
+    from override where requested_by = ${personId} and requested_at > ${now}::timestamptz - interval '1 day'`.execute(
+    db,
+  );
   return rows[0]!;
 }
 

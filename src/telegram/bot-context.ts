@@ -2,13 +2,13 @@ import type { FormattedString } from '@grammyjs/parse-mode';
 import type { InlineKeyboardMarkup } from '@grammyjs/types';
 import type { Breakers } from '../breaker/breakers.ts';
 import type { Plans } from '../entitlement/plans.ts';
+import type { OverrideDeps } from '../override/override-deps.ts';
 import type { Actor, Person } from '../people/person.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Db } from '../platform/database.ts';
 import type { Logger } from '../platform/log.ts';
 import type { SealKeys } from '../platform/seal.ts';
 import type { WakeTopic } from '../platform/wake.ts';
-import type { OverrideDeps } from '../override/override-deps.ts';
 import type { ReasonQuestion } from './buttons-question-store.ts';
 import type { Sender } from './identify.ts';
 

@@ -1,10 +1,19 @@
-import { type OverrideButton, parseOverrideButton } from './buttons-override-data.ts';
 import { findOrder, type Order } from './breaker-words.ts';
+import { type OverrideButton, parseOverrideButton } from './buttons-override-data.ts';
 
 /** What a button carries: at most 64 bytes, and nothing that could not be looked up again. */
 const DATA_BYTES_MAX = 64;
 
-export const TICKET_ACTIONS = ['ack', 'inspect', 'retry', 'retryall', 'resolve', 'reopen', 'verify', 'override'] as const;
+export const TICKET_ACTIONS = [
+  'ack',
+  'inspect',
+  'retry',
+  'retryall',
+  'resolve',
+  'reopen',
+  'verify',
+  'override',
+] as const;
 export type TicketAction = (typeof TICKET_ACTIONS)[number];
 
 export type ButtonData =

@@ -1,4 +1,10 @@
-import { approveOverride, breakGlass, type DecisionResult, refuseOverride, reviewOverride } from '../override/approve.ts';
+import {
+  approveOverride,
+  breakGlass,
+  type DecisionResult,
+  refuseOverride,
+  reviewOverride,
+} from '../override/approve.ts';
 import { settleDebt } from '../override/execute.ts';
 import type { Override } from '../override/override-store.ts';
 import { overrideName, utcTime } from '../override/override-words.ts';
@@ -24,7 +30,8 @@ type Told = { text: string; isImportant: boolean };
 async function decide(deps: BotDeps, request: Request, { overrideId, action, hash }: OverrideButton): Promise<Told> {
   const overrides = overrideDepsOf(deps);
   const actor = actorOf(request.person!);
-  const decision = { overrideId, actor, seenHash: hash, isProven: request.isProven };
+  const now = deps.clock.now();
+  const decision = { overrideId, actor, seenHash: hash, isProven: request.isProven, now };
   switch (action) {
     case 'approve':
       return tell(action, await approveOverride(overrides, decision));
@@ -38,8 +45,11 @@ async function decide(deps: BotDeps, request: Request, { overrideId, action, has
     case 'revert': {
       const as = action === 'revert' ? 'reverted' : 'reconciled';
       const reason = action === 'revert' ? 'taken back by hand' : 'seen at the provider';
-      const isSettled = await settleDebt(overrides, { overrideId, as, actor, reason });
-      return { text: isSettled ? settledWords(overrideId, action) : decisionRefusalWords('decided'), isImportant: !isSettled };
+      const isSettled = await settleDebt(overrides, { overrideId, as, actor, reason, now });
+      return {
+        text: isSettled ? settledWords(overrideId, action) : decisionRefusalWords('decided'),
+        isImportant: !isSettled,
+      };
     }
   }
 }
@@ -59,5 +69,7 @@ function doneWords(action: OverrideAction, override: Override): string {
 
 function settledWords(overrideId: number, action: 'reconcile' | 'revert'): string {
   const name = overrideName(overrideId);
-  return action === 'revert' ? `↩️ ${name} is taken back: the access has ended.` : `🧾 ${name} is settled: the payment is confirmed.`;
+  return action === 'revert'
+    ? `↩️ ${name} is taken back: the access has ended.`
+    : `🧾 ${name} is settled: the payment is confirmed.`;
 }

@@ -32,7 +32,11 @@ export function renderStaged(staged: StagedRedrive): Picture {
     state === 'running' ? count(running, 'running') : null,
     count(left, state === 'stopped' ? 'not tried' : 'to come'),
   ].filter((part) => part !== null);
-  const end = { running: '', done: failed === 0 ? ' ✓' : '', stopped: '\n✋ Stopped: too many of a stage failed. What was not tried is as it was.' };
+  const end = {
+    running: '',
+    done: failed === 0 ? ' ✓' : '',
+    stopped: '\n✋ Stopped: too many of a stage failed. What was not tried is as it was.',
+  };
   const text = `🔁 Retry of ${events.length.toLocaleString('en-US')} on T-${ticketId} by ${oneLine(requestedBy, 64)}: ${parts.join(', ')}${end[state]}`;
   return { text, entities: [], keyboard: { inline_keyboard: [] } };
 }

@@ -1,7 +1,7 @@
 import type { InlineKeyboardMarkup } from '@grammyjs/types';
 import { ticketName } from '../escalation/ticket-view.ts';
-import type { DecisionRefusal, GlassRefusal, RequestRefusal } from '../override/override-decision.ts';
 import type { ReviewRefusal } from '../override/approve.ts';
+import type { DecisionRefusal, GlassRefusal, RequestRefusal } from '../override/override-decision.ts';
 import type { OverrideDeps } from '../override/override-deps.ts';
 import type { Override } from '../override/override-store.ts';
 import { overrideName, utcTime } from '../override/override-words.ts';
@@ -84,7 +84,9 @@ export function paramLines(override: Override, scope: Scope): string[] {
   const customer = scope === 'group' ? maskUserId(oneLine(userId, 120)) : userId;
   return [
     `${customer} gets ${oneLine(feature, 60)} until ${utcTime(until)}`,
-    ...(payment === null ? ['no payment is known'] : [`payment ${oneLine(`${payment.provider} ${payment.transactionId}`, 120)}`]),
+    ...(payment === null
+      ? ['no payment is known']
+      : [`payment ${oneLine(`${payment.provider} ${payment.transactionId}`, 120)}`]),
     ...(ticketId === null ? [] : [`ticket ${ticketName(ticketId)}`]),
     `reason: ${oneLine(reason, 500)}`,
     ...(evidence === null ? [] : [`evidence: ${oneLine(evidence, 500)}`]),
@@ -99,7 +101,8 @@ function standLines(override: Override, now: Date): string[] {
 function decisionLines(override: Override, now: Date): string[] {
   const { state, decidedName, breakGlass, approveUntil } = override;
   const by = oneLine(decidedName ?? 'somebody', 64);
-  if (state === 'requested') return [`Next: somebody else approves exactly this before ${clockTime(approveUntil, now)} UTC`];
+  if (state === 'requested')
+    return [`Next: somebody else approves exactly this before ${clockTime(approveUntil, now)} UTC`];
   if (state === 'refused') return [`refused by ${by}: nothing was changed`];
   if (state === 'expired') return ['nobody approved it in time: nothing was changed'];
   return [breakGlass ? `🚨 carried out by ${by} alone${reviewWords(override, now)}` : `approved by ${by}`];
@@ -135,7 +138,13 @@ export function listActions({ state, breakGlass, reviewedBy }: Override): Labell
     ];
   const review: Labelled[] = breakGlass && reviewedBy === null ? [['👀 Reviewed', 'review']] : [];
   if (state !== 'executed') return review.length ? [review] : [];
-  return [[['🧾 Payment confirmed', 'reconcile'], ['↩️ Take back', 'revert']], ...(review.length ? [review] : [])];
+  return [
+    [
+      ['🧾 Payment confirmed', 'reconcile'],
+      ['↩️ Take back', 'revert'],
+    ],
+    ...(review.length ? [review] : []),
+  ];
 }
 
 function toButton(label: string, action: OverrideAction, { id, paramsHash }: Override) {
@@ -159,5 +168,7 @@ export function debtLine(override: Override, now: Date): string {
   const end = until > now ? `ends ${utcTime(until)}` : `ended ${utcTime(until)}`;
   const paid = payment === null ? 'no payment known' : `${payment.provider} ${payment.transactionId}`;
   const glass = breakGlass && reviewedBy === null ? ' · 🚨 not reviewed' : '';
-  return `${overrideName(id)} · ${userId} · ${feature} · ${end} · ${paid}${glass}${debtLines(override, now).map((line) => ` · ${line}`).join('')}`;
+  return `${overrideName(id)} · ${userId} · ${feature} · ${end} · ${paid}${glass}${debtLines(override, now)
+    .map((line) => ` · ${line}`)
+    .join('')}`;
 }

@@ -14,7 +14,11 @@ test.each([
   ['one alone', { total: 1, begun: 1, stage: { events: 1, failed: 0 } }, { step: 'done' }],
   ['the first fails', { total: 24, begun: 1, stage: { events: 1, failed: 1 } }, { step: 'stop' }],
   ['one of five fails, which is 20 %', { total: 24, begun: 6, stage: { events: 5, failed: 1 } }, { step: 'stop' }],
-  ['all were begun, and there is nothing to stop', { total: 6, begun: 6, stage: { events: 5, failed: 5 } }, { step: 'done' }],
+  [
+    'all were begun, and there is nothing to stop',
+    { total: 6, begun: 6, stage: { events: 5, failed: 5 } },
+    { step: 'done' },
+  ],
   ['others retried the stage', { total: 24, begun: 6, stage: { events: 0, failed: 0 } }, { step: 'begin', count: 18 }],
 ])('%s', (_, counts, next) => expect(nextStage(counts)).toEqual(next));
 
@@ -31,11 +35,21 @@ describe('a retry in stages', async () => {
     startStagedRedrive(db, { ticketId, commandId: `form:${run}`, actor, expected, audience: { personId: 1001 } });
   const counts = async () => {
     const rows = await db.selectFrom('event').select('state').where('ticket_id', '=', ticketId).execute();
-    return Object.fromEntries(Map.groupBy(rows, (row) => row.state).entries().map(([state, of]) => [state, of.length]));
+    return Object.fromEntries(
+      Map.groupBy(rows, (row) => row.state)
+        .entries()
+        .map(([state, of]) => [state, of.length]),
+    );
   };
   /** What was tried again comes to its end. */
   const end = async (state: 'applied' | 'dead', limit = 1_000) => {
-    const rows = await db.selectFrom('event').select('id').where('ticket_id', '=', ticketId).where('state', '=', 'pending').limit(limit).execute();
+    const rows = await db
+      .selectFrom('event')
+      .select('id')
+      .where('ticket_id', '=', ticketId)
+      .where('state', '=', 'pending')
+      .limit(limit)
+      .execute();
     const reason = state === 'dead' ? 'permanent' : null;
     for (const { id } of rows) await db.updateTable('event').set({ state, reason }).where('id', '=', id).execute();
     return runStagedOnce(db);
@@ -43,7 +57,12 @@ describe('a retry in stages', async () => {
 
   beforeEach(async () => {
     run += 1;
-    const cause = { stage: 'delivery', source: 'acme', dependency: 'activation', errorFamily: `staged ${run}` } as const;
+    const cause = {
+      stage: 'delivery',
+      source: 'acme',
+      dependency: 'activation',
+      errorFamily: `staged ${run}`,
+    } as const;
     const failures = { cause, count: 1, countries: [], sampleTransaction: null, needsLook: false };
     ticketId = (await db.transaction().execute((trx) => openOrAttach(trx, failures))).ticketId;
   });
@@ -59,7 +78,12 @@ describe('a retry in stages', async () => {
     expect(await counts()).toEqual({ applied: 6, pending: 4 });
     await end('applied');
     expect(await counts()).toEqual({ applied: 10 });
-    const notice = await db.selectFrom('notice').selectAll().where('kind', '=', 'staged').orderBy('id', 'desc').executeTakeFirstOrThrow();
+    const notice = await db
+      .selectFrom('notice')
+      .selectAll()
+      .where('kind', '=', 'staged')
+      .orderBy('id', 'desc')
+      .executeTakeFirstOrThrow();
     expect(notice).toMatchObject({ person_id: 1001, wanted_revision: 4 });
     expect(await findStaged(db, Number(notice.body.stagedId))).toMatchObject({ state: 'done', applied: 10, failed: 0 });
   });

@@ -52,11 +52,17 @@ const STEPS: [string, Step, RegExp][] = [
   ['the evidence', { presses: 'Nothing beside' }, /9\/9[\s\S]*Then: known-to-nobody has premium/],
 ];
 
-test.each(STEPS)('killed at %s, the form goes on where it was on another replica', async (_, step, after) => {
-  await killed(() => ('says' in step ? telegram.say(ANN, ANN, step.says) : telegram.press(ANN, ANN, latest().messageId, step.presses)));
-  await shows(after);
-  expect(await api.features(CUSTOMER)).toEqual([]);
-}, 120_000);
+test.each(STEPS)(
+  'killed at %s, the form goes on where it was on another replica',
+  async (_, step, after) => {
+    await killed(() =>
+      'says' in step ? telegram.say(ANN, ANN, step.says) : telegram.press(ANN, ANN, latest().messageId, step.presses),
+    );
+    await shows(after);
+    expect(await api.features(CUSTOMER)).toEqual([]);
+  },
+  120_000,
+);
 
 test('killed at the code, what it confirms is asked for once', async () => {
   await letCodesGrowOld();
@@ -70,7 +76,9 @@ test('killed at the code, what it confirms is asked for once', async () => {
 
 test('killed as it is approved, it is carried out once', async () => {
   await letCodesGrowOld();
-  const waiting = await eventually(async () => (await chat.ask('/approvals', { person: BEN, shows: 'Wait for a second person' })));
+  const waiting = await eventually(
+    async () => await chat.ask('/approvals', { person: BEN, shows: 'Wait for a second person' }),
+  );
   telegram.press(BEN, BEN, waiting.messageId, 'Approve');
   await eventually(async () => (await database.pool.query('select 1 from pending_act')).rows.length === 1, 60_000);
   await killed(() => telegram.say(BEN, BEN, telegram.code(BEN)));

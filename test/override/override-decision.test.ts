@@ -146,7 +146,13 @@ describe('who may approve', () => {
 
 describe('who may break the glass', () => {
   const urgent = { severity: 'P1', state: 'open', isOwnedByAnother: false } as const;
-  const breaking = { personId: ANN, seenHash: hashParams(params), now: inMs(10 * MINUTE), ticket: urgent, isOnCall: true };
+  const breaking = {
+    personId: ANN,
+    seenHash: hashParams(params),
+    now: inMs(10 * MINUTE),
+    ticket: urgent,
+    isOnCall: true,
+  };
   test.each<[string, Partial<typeof breaking> | object, string | null]>([
     ['on call, P1, nobody answered for ten minutes', {}, null],
     ['not before ten minutes', { now: inMs(10 * MINUTE - 1) }, 'too_early'],

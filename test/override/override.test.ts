@@ -56,7 +56,15 @@ let commands = 0;
 const ask = (over: Partial<OverrideParams> = {}, rest: Partial<OverrideRequest> = {}) => {
   commands += 1;
   const commandId = `form:${commands}`;
-  return requestOverride(deps, { commandId, actor: ann, params: paramsOf(over), isConfirmed: true, isProven: true, now: T0, ...rest });
+  return requestOverride(deps, {
+    commandId,
+    actor: ann,
+    params: paramsOf(over),
+    isConfirmed: true,
+    isProven: true,
+    now: T0,
+    ...rest,
+  });
 };
 
 const asked = async (over: Partial<OverrideParams> = {}, rest: Partial<OverrideRequest> = {}) => {
@@ -74,14 +82,24 @@ const entitlementOf = (userId: string) =>
 const noticesOf = (overrideId: number) =>
   db
     .selectFrom('notice')
-    .select(['key', 'kind', 'person_id as personId', sql<string>`body ->> 'text'`.as('text'), 'wanted_revision as revision'])
+    .select([
+      'key',
+      'kind',
+      'person_id as personId',
+      sql<string>`body ->> 'text'`.as('text'),
+      'wanted_revision as revision',
+    ])
     .where('key', 'like', `override:${overrideId}%`)
     .where((eb) => eb.or([eb('key', '=', `override:${overrideId}`), eb('key', 'like', `override:${overrideId}:%`)]))
     .orderBy('id')
     .execute();
 
 const audited = async () =>
-  db.selectFrom('audit').select(['actor', 'action', 'target', 'allowed', 'detail']).orderBy('id', 'desc').executeTakeFirst();
+  db
+    .selectFrom('audit')
+    .select(['actor', 'action', 'target', 'allowed', 'detail'])
+    .orderBy('id', 'desc')
+    .executeTakeFirst();
 
 describe('an override that two engineers agree on', () => {
   test('gives the customer the feature until its end, and not a moment longer', async () => {
@@ -107,7 +125,9 @@ describe('an override that two engineers agree on', () => {
     const request = await asked();
     await approve(request);
     const notices = await noticesOf(request.overrideId);
-    expect(notices.find((notice) => notice.personId === 777)?.text).toMatch(/premium is unlocked for you until 2026-03-08/);
+    expect(notices.find((notice) => notice.personId === 777)?.text).toMatch(
+      /premium is unlocked for you until 2026-03-08/,
+    );
     expect(notices.find((notice) => notice.personId === ann.personId)?.text).toMatch(/The customer has been told/);
   });
 
@@ -121,7 +141,11 @@ describe('an override that two engineers agree on', () => {
 
   test('is on record at each step, with whose act it was', async () => {
     const request = await asked();
-    expect(await audited()).toMatchObject({ actor: `telegram:${ann.personId}`, action: 'override:request', allowed: true });
+    expect(await audited()).toMatchObject({
+      actor: `telegram:${ann.personId}`,
+      action: 'override:request',
+      allowed: true,
+    });
     await approve(request);
     const rows = await db.selectFrom('audit').select(['actor', 'action']).orderBy('id', 'desc').limit(2).execute();
     expect(rows).toEqual([
@@ -134,7 +158,9 @@ describe('an override that two engineers agree on', () => {
     const cause = { stage: 'delivery', source: 'acme', dependency: null, errorFamily: `user unknown ${run}` } as const;
     const { ticketId } = await db
       .transaction()
-      .execute((trx) => openOrAttach(trx, { cause, count: 2, countries: [], sampleTransaction: null, needsLook: false }));
+      .execute((trx) =>
+        openOrAttach(trx, { cause, count: 2, countries: [], sampleTransaction: null, needsLook: false }),
+      );
     const dead = { transactionId: `tx-${run}`, userId: null, state: 'dead', ticketId } as const;
     const paid = await insertEvent(db, dead);
     const before = await overridden();
@@ -181,7 +207,10 @@ describe('what is refused, and changes nothing', () => {
 
   test('a customer who has the feature already', async () => {
     await approve(await asked());
-    expect(await ask({ until: at(20 * DAY) }, { now: at(2 * MINUTE) })).toEqual({ outcome: 'refused', why: 'already_active' });
+    expect(await ask({ until: at(20 * DAY) }, { now: at(2 * MINUTE) })).toEqual({
+      outcome: 'refused',
+      why: 'already_active',
+    });
     expect(await ask({ until: at(20 * DAY) }, { now: at(7 * DAY) })).toMatchObject({ outcome: 'requested' });
   });
 
@@ -201,7 +230,10 @@ describe('what is refused, and changes nothing', () => {
 
   test('the eleventh request of an engineer within a day', async () => {
     for (let n = 0; n < 10; n += 1) await asked({ userId: `user-${run}-${n}` }, { now: at(n * 30 * MINUTE) });
-    expect(await ask({ userId: `user-${run}-x` }, { now: at(10 * 60 * MINUTE) })).toEqual({ outcome: 'refused', why: 'limit_day' });
+    expect(await ask({ userId: `user-${run}-x` }, { now: at(10 * 60 * MINUTE) })).toEqual({
+      outcome: 'refused',
+      why: 'limit_day',
+    });
   });
 
   test('six requests of one engineer in the same moment are three', async () => {
@@ -224,7 +256,11 @@ describe('an approval that gives nothing', () => {
   test('by the requester', async () => {
     const request = await asked();
     expect(await approve(request, ann)).toMatchObject({ outcome: 'refused', why: 'requester' });
-    expect(await audited()).toMatchObject({ action: 'override:approve', allowed: false, detail: { because: 'requester' } });
+    expect(await audited()).toMatchObject({
+      action: 'override:approve',
+      allowed: false,
+      detail: { because: 'requester' },
+    });
     await nothingGiven();
   });
 
@@ -237,7 +273,11 @@ describe('an approval that gives nothing', () => {
 
   test('after a parameter changed', async () => {
     const request = await asked();
-    await db.updateTable('override').set({ until: at(30 * DAY) }).where('id', '=', request.overrideId).execute();
+    await db
+      .updateTable('override')
+      .set({ until: at(30 * DAY) })
+      .where('id', '=', request.overrideId)
+      .execute();
     expect(await approve(request)).toMatchObject({ outcome: 'refused', why: 'changed' });
     await nothingGiven();
   });
@@ -262,7 +302,11 @@ describe('an approval that gives nothing', () => {
   });
 
   test('of what is not there', async () => {
-    expect(await approve({ overrideId: 999_999, seenHash: 'x' })).toEqual({ outcome: 'refused', why: 'unknown', override: null });
+    expect(await approve({ overrideId: 999_999, seenHash: 'x' })).toEqual({
+      outcome: 'refused',
+      why: 'unknown',
+      override: null,
+    });
   });
 
   test('a second time: it is carried out once', async () => {
@@ -301,7 +345,9 @@ test('approved, and changed before it was carried out: nothing is given', async 
     .set({ state: 'approved', approved_hash: request.seenHash, decided_by: ben.personId, user_id: `mallory-${run}` })
     .where('id', '=', request.overrideId)
     .execute();
-  expect(await executeOverride(deps, { overrideId: request.overrideId, now: at(MINUTE) })).toMatchObject({ outcome: 'changed' });
+  expect(await executeOverride(deps, { overrideId: request.overrideId, now: at(MINUTE) })).toMatchObject({
+    outcome: 'changed',
+  });
   expect(await entitlementOf(`mallory-${run}`)).toBeUndefined();
 });
 
@@ -312,7 +358,10 @@ describe('time', () => {
     expect((await runOverridesOnce(deps, { now: at(14 * MINUTE) })).expired).toBe(0);
     await runOverridesOnce(deps, { now: at(15 * MINUTE) });
     expect(await findOverride(db, overrideId)).toMatchObject({ state: 'expired' });
-    expect((await noticesOf(overrideId)).at(-1)).toMatchObject({ personId: ann.personId, text: expect.stringMatching(/has expired/) });
+    expect((await noticesOf(overrideId)).at(-1)).toMatchObject({
+      personId: ann.personId,
+      text: expect.stringMatching(/has expired/),
+    });
     expect(await ask({}, { now: at(16 * MINUTE) })).toMatchObject({ outcome: 'requested' });
   });
 
@@ -362,7 +411,13 @@ describe('a debt', () => {
   test('taken back, ends the access at once and is settled once', async () => {
     const request = await asked();
     await approve(request);
-    const back = { overrideId: request.overrideId, as: 'reverted', actor: ben, reason: 'no such payment', now: at(DAY) } as const;
+    const back = {
+      overrideId: request.overrideId,
+      as: 'reverted',
+      actor: ben,
+      reason: 'no such payment',
+      now: at(DAY),
+    } as const;
     const ends = await Promise.all([settleDebt(deps, back), settleDebt(deps, back)]);
     expect(ends.sort()).toEqual([false, true]);
     const entitlement = (await entitlementOf(`user-${run}`))!;
@@ -374,7 +429,13 @@ describe('a debt', () => {
     const request = await asked();
     await approve(request);
     await insertPaid(`user-${run}`);
-    await settleDebt(deps, { overrideId: request.overrideId, as: 'reverted', actor: ben, reason: 'paid', now: at(DAY) });
+    await settleDebt(deps, {
+      overrideId: request.overrideId,
+      as: 'reverted',
+      actor: ben,
+      reason: 'paid',
+      now: at(DAY),
+    });
     expect(isActive((await entitlementOf(`user-${run}`))!, at(30 * DAY))).toBe(true);
   });
 });
@@ -388,7 +449,11 @@ describe('a broken glass', () => {
     const cause = { stage: 'delivery', source: 'acme', dependency: 'activation', errorFamily: `glass ${run}` } as const;
     const failures = { cause, count: 1, countries: [], sampleTransaction: null, needsLook: false };
     const { ticketId } = await db.transaction().execute((trx) => openOrAttach(trx, failures));
-    await db.updateTable('ticket').set({ severity: severity as 'P1' }).where('id', '=', ticketId).execute();
+    await db
+      .updateTable('ticket')
+      .set({ severity: severity as 'P1' })
+      .where('id', '=', ticketId)
+      .execute();
     return ticketId;
   };
   const smash = (request: { overrideId: number; seenHash: string }, now = at(10 * MINUTE), isProven = true) =>
@@ -396,10 +461,7 @@ describe('a broken glass', () => {
 
   test('carries out what one person on call asked for, tells everybody, and demands a review within a day', async () => {
     onCall.add(ann.personId);
-    await db
-      .insertInto('person')
-      .values({ telegram_id: ben.personId, role: 'engineer', private_chat: true })
-      .execute();
+    await db.insertInto('person').values({ telegram_id: ben.personId, role: 'engineer', private_chat: true }).execute();
     const request = await asked({ ticketId: await urgentTicket() });
     expect(await smash(request)).toMatchObject({ outcome: 'done', override: { state: 'executed', breakGlass: true } });
     expect(await findOverride(db, request.overrideId)).toMatchObject({ reviewUntil: at(DAY + 10 * MINUTE) });
@@ -414,7 +476,11 @@ describe('a broken glass', () => {
     onCall.add(ann.personId);
     expect(await smash(request, at(9 * MINUTE))).toMatchObject({ why: 'too_early' });
     expect(await smash(request, at(10 * MINUTE), false)).toMatchObject({ why: 'factor_missing' });
-    await db.updateTable('ticket').set({ severity: 'P2' }).where('id', '=', (await findOverride(db, request.overrideId))!.ticketId!).execute();
+    await db
+      .updateTable('ticket')
+      .set({ severity: 'P2' })
+      .where('id', '=', (await findOverride(db, request.overrideId))!.ticketId!)
+      .execute();
     expect(await smash(request)).toMatchObject({ why: 'not_urgent' });
     expect(await entitlementOf(`user-${run}`)).toBeUndefined();
   });
@@ -426,7 +492,8 @@ describe('a broken glass', () => {
     await runOverridesOnce(deps, { now: at(DAY) });
     const reminder = (await noticesOf(request.overrideId)).find((notice) => notice.key.endsWith(':reminder:1'));
     expect(reminder?.text).toMatch(/without a second person and waits for a review/);
-    const review = (by: typeof ann) => reviewOverride(deps, { overrideId: request.overrideId, actor: by, now: at(DAY) });
+    const review = (by: typeof ann) =>
+      reviewOverride(deps, { overrideId: request.overrideId, actor: by, now: at(DAY) });
     expect(await review(ann)).toMatchObject({ why: 'requester' });
     expect(await review(ben)).toMatchObject({ outcome: 'done' });
     expect(await review(ben)).toMatchObject({ why: 'reviewed' });
@@ -437,7 +504,13 @@ describe('a broken glass', () => {
     onCall.add(ann.personId);
     const request = await asked({ ticketId: await urgentTicket() });
     await smash(request);
-    await settleDebt(deps, { overrideId: request.overrideId, as: 'reconciled', actor: ann, reason: 'acme has it', now: at(MINUTE) });
+    await settleDebt(deps, {
+      overrideId: request.overrideId,
+      as: 'reconciled',
+      actor: ann,
+      reason: 'acme has it',
+      now: at(MINUTE),
+    });
     await runOverridesOnce(deps, { now: at(2 * DAY) });
     const reminder = (await noticesOf(request.overrideId)).find((notice) => notice.key.endsWith(':reminder:1'));
     expect(reminder?.text).toMatch(/is overdue for a review/);
@@ -447,8 +520,12 @@ describe('a broken glass', () => {
 test('the database itself lets nobody approve their own override, nor longer than 31 days', async () => {
   const { overrideId, seenHash } = await asked();
   const change = (values: object) => db.updateTable('override').set(values).where('id', '=', overrideId).execute();
-  await expect(change({ state: 'approved', approved_hash: seenHash, decided_by: ann.personId })).rejects.toThrow(/nobody approves/);
-  await expect(change({ state: 'approved', approved_hash: 'other', decided_by: ben.personId })).rejects.toThrow(/what is approved/);
+  await expect(change({ state: 'approved', approved_hash: seenHash, decided_by: ann.personId })).rejects.toThrow(
+    /nobody approves/,
+  );
+  await expect(change({ state: 'approved', approved_hash: 'other', decided_by: ben.personId })).rejects.toThrow(
+    /what is approved/,
+  );
   await expect(change({ until: at(32 * DAY) })).rejects.toThrow(/31 days/);
   await expect(change({ state: 'executed' })).rejects.toThrow();
 });

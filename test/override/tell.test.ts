@@ -11,7 +11,13 @@ import { createTestDatabase } from '../database.ts';
 const { db } = await createTestDatabase();
 const T0 = new Date('2026-03-01T12:00:00Z');
 const at = (seconds: number) => new Date(T0.getTime() + seconds * 1000);
-const deps: OverrideDeps = { db, plans: {}, wake: () => {}, isOnCall: async () => true, findCustomerChat: async () => null };
+const deps: OverrideDeps = {
+  db,
+  plans: {},
+  wake: () => {},
+  isOnCall: async () => true,
+  findCustomerChat: async () => null,
+};
 
 let run = 0;
 let overrideId = 0;
@@ -32,9 +38,24 @@ beforeEach(async () => {
   run += 1;
   calls.length = 0;
   answers = [];
-  const params = { userId: `u${run}`, feature: 'premium', until: at(86_400), payment: null, ticketId: null, reason: 'why', evidence: null };
+  const params = {
+    userId: `u${run}`,
+    feature: 'premium',
+    until: at(86_400),
+    payment: null,
+    ticketId: null,
+    reason: 'why',
+    evidence: null,
+  };
   const actor = { personId: run, name: 'Ann' };
-  const asked = await requestOverride(deps, { commandId: `c${run}`, actor, params, isConfirmed: true, isProven: true, now: T0 });
+  const asked = await requestOverride(deps, {
+    commandId: `c${run}`,
+    actor,
+    params,
+    isConfirmed: true,
+    isProven: true,
+    now: T0,
+  });
   if (asked.outcome === 'refused') throw new Error(asked.why);
   overrideId = asked.overrideId;
   const ben = { personId: 1_000_000, name: 'Ben' };
@@ -63,7 +84,13 @@ test('a product that fails is told again, further and further apart, and the deb
 test('what was taken back is told too, also when the first telling had failed', async () => {
   answers = [failed('timeout')];
   await tell(at(1));
-  await settleDebt(deps, { overrideId, as: 'reverted', actor: { personId: 5, name: 'Eve' }, reason: 'no payment', now: at(2) });
+  await settleDebt(deps, {
+    overrideId,
+    as: 'reverted',
+    actor: { personId: 5, name: 'Eve' },
+    reason: 'no payment',
+    now: at(2),
+  });
   await tell(at(2));
   expect(await findOverride(db, overrideId)).toMatchObject({ state: 'reverted', toldAt: at(2) });
 });

@@ -29,7 +29,9 @@ async function showApprovals(deps: BotDeps, { person }: Pick<Request, 'person'>)
   if (requested.length + debts.length === 0) return say('✅ Nothing waits for approval, and no debt is open.');
   const lines = [
     requested.length > 0 ? '🛠 Wait for a second person:' : '✅ Nothing waits for approval.',
-    ...requested.map((one) => [`${overrideName(one.id)}, asked for by ${one.requestedName}`, ...paramLines(one, 'private')].join('\n   ')),
+    ...requested.map((one) =>
+      [`${overrideName(one.id)}, asked for by ${one.requestedName}`, ...paramLines(one, 'private')].join('\n   '),
+    ),
     '',
     debts.length > 0 ? '🧾 Debts, until the payment is confirmed or the access is taken back:' : '✅ No debt is open.',
     ...debts.map((one) => debtLine(one, now)),

@@ -24,7 +24,8 @@ export const breaker: Command = {
     const asked = parseBreakerArgs(request.args);
     if (asked.asked === 'list') return showBreakers(deps, request);
     if (request.scope === 'group') return sendToPrivate(request.bot.username);
-    if (asked.asked === 'nothing_named') return { ...say(''), form: { form: 'breaker', given: { order: asked.order } } };
+    if (asked.asked === 'nothing_named')
+      return { ...say(''), form: { form: 'breaker', given: { order: asked.order } } };
     return asked.asked === 'order' ? order(deps, request, asked) : sayHow(asked);
   },
 };

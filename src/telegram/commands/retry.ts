@@ -25,7 +25,8 @@ export const retry: Command = {
   run: async (deps, request) => {
     if (request.args === '') return sayExample(retry, 'Which payment? Send its transaction id.');
     if (request.scope === 'group') return sendToPrivate(request.bot.username, request.args);
-    if (/^T-\d+$/i.test(request.args)) return { ...say(''), form: { form: 'retry-many', given: { ticket: request.args } } };
+    if (/^T-\d+$/i.test(request.args))
+      return { ...say(''), form: { form: 'retry-many', given: { ticket: request.args } } };
     const found = await findPayment(deps, request.args);
     if (found.found !== 'one') return sayNotOne(found, 'retry');
     return { ...say(''), form: { form: 'retry', given: { payment: formatPaymentAnswer(found.view) } } };

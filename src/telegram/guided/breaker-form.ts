@@ -5,7 +5,18 @@ import { findByName } from '../breaker-order.ts';
 import { answerWords, findOrder, ORDERS, type Order, stateWords } from '../breaker-words.ts';
 import { parseDuration } from '../commands/breaker-parse.ts';
 import { oneLine } from '../line-words.ts';
-import { type Answers, ask, confirmStep, type Form, type FormTools, type Option, skip, stop, taken, wrong } from './form.ts';
+import {
+  type Answers,
+  ask,
+  confirmStep,
+  type Form,
+  type FormTools,
+  type Option,
+  skip,
+  stop,
+  taken,
+  wrong,
+} from './form.ts';
 
 const REASON_LENGTH_MAX = 300;
 const NO_END = '-';
@@ -49,7 +60,10 @@ export const breakerForm: Form = {
       name: 'order',
       ask: async (tools, answers) => {
         const found = await findBreaker(tools, answers);
-        return ask(`${oneLine(answers.breaker!, 64)} is ${found ? stateWords(found.state) : 'gone'}. What shall it do?`, ORDER_OPTIONS);
+        return ask(
+          `${oneLine(answers.breaker!, 64)} is ${found ? stateWords(found.state) : 'gone'}. What shall it do?`,
+          ORDER_OPTIONS,
+        );
       },
       read: async (_tools, raw) => {
         const order = findOrder(raw.toLowerCase());
@@ -65,7 +79,8 @@ export const breakerForm: Form = {
     {
       name: 'until',
       ask: async (_tools, { order }) => {
-        if (order === 'hold') return ask('For how long? An hour at most, such as 10m.', durations(['10m', '30m', '1h']));
+        if (order === 'hold')
+          return ask('For how long? An hour at most, such as 10m.', durations(['10m', '30m', '1h']));
         if (order !== 'trip') return skip(NO_END);
         const options = [{ label: 'Until somebody ends it (a reminder every 30 min)', value: NO_END }];
         return ask('For how long? 30 days at most, such as 30m or 2h.', [...options, ...durations(['30m', '2h'])]);
@@ -76,7 +91,9 @@ export const breakerForm: Form = {
       const found = await findBreaker(tools, answers);
       if (!found) return stop('🔎 This breaker is gone. Nothing was changed.');
       if (String(found.epoch) !== answers.epoch)
-        return stop(`It has changed meanwhile and is ${stateWords(found.state)} now. Nothing was changed; begin again.`);
+        return stop(
+          `It has changed meanwhile and is ${stateWords(found.state)} now. Nothing was changed; begin again.`,
+        );
       return describe(tools, found, answers);
     }),
   ],
@@ -118,7 +135,9 @@ function readEnd(raw: string, order: Order) {
   const ttlMs = parseDuration(raw);
   const mostMs = order === 'hold' ? HOUR_MS : TRIP_MS_MAX;
   if (ttlMs === null || ttlMs <= 0) return wrong('Type it like 30m, 2h or 1d.');
-  return ttlMs > mostMs ? wrong(order === 'hold' ? 'A hold lasts an hour at most.' : 'A trip lasts 30 days at most.') : taken(raw);
+  return ttlMs > mostMs
+    ? wrong(order === 'hold' ? 'A hold lasts an hour at most.' : 'A trip lasts 30 days at most.')
+    : taken(raw);
 }
 
 async function describe({ deps }: FormTools, found: BreakerView, answers: Answers): Promise<string> {

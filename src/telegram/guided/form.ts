@@ -67,8 +67,7 @@ export function confirmStep(
       if (typeof asked !== 'string') return asked;
       return { outcome: 'ask', text: asked, options: [{ label: options.label, value: CONFIRM }] };
     },
-    read: async (_tools, raw) =>
-      raw === CONFIRM ? taken(CONFIRM) : wrong(`Press “${options.label}”, or Cancel.`),
+    read: async (_tools, raw) => (raw === CONFIRM ? taken(CONFIRM) : wrong(`Press “${options.label}”, or Cancel.`)),
   };
 }
 

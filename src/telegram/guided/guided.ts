@@ -66,7 +66,12 @@ export async function answerForm(
 }
 
 /** A press on a button of a form. */
-export async function pressForm(tools: GuidedTools, request: Request, update: Update, query: CallbackQuery): Promise<void> {
+export async function pressForm(
+  tools: GuidedTools,
+  request: Request,
+  update: Update,
+  query: CallbackQuery,
+): Promise<void> {
   const answer = answerOf(tools, request, query);
   try {
     await decidePress(tools, request, update, query, answer);
@@ -104,7 +109,12 @@ async function decidePress(
 }
 
 /** As long as a code may take, from now. */
-async function askForCode({ deps }: GuidedTools, row: GuidedRow, { text }: Refused, answer: PressAnswer): Promise<void> {
+async function askForCode(
+  { deps }: GuidedTools,
+  row: GuidedRow,
+  { text }: Refused,
+  answer: PressAnswer,
+): Promise<void> {
   await prolongForm(deps.db, row.id, new Date(deps.clock.now().getTime() + IDLE_MS));
   await answer.say(text, true);
 }
@@ -142,7 +152,9 @@ function flawOf(message: Message): Flaw | null {
 }
 
 function answerOf({ deps, api }: GuidedTools, { person, isProven }: Request, query: CallbackQuery): PressAnswer {
-  return isProven && person ? createLateAnswer(api, deps.log, person.telegramId) : createPressAnswer(api, query.id, deps.log);
+  return isProven && person
+    ? createLateAnswer(api, deps.log, person.telegramId)
+    : createPressAnswer(api, query.id, deps.log);
 }
 
 function laneOf({ sender }: Request, { chat, is_topic_message: isTopic, message_thread_id: threadId }: Place): Lane {

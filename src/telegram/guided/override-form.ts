@@ -1,5 +1,3 @@
-import { parseTicketId } from '../commands/parse.ts';
-import { findPayment } from '../commands/find-payment.ts';
 import { ticketName } from '../../escalation/ticket-view.ts';
 import { findWrongEnd, type OverrideParams } from '../../override/override-decision.ts';
 import { findStanding, hasTicket } from '../../override/override-store.ts';
@@ -7,6 +5,8 @@ import { utcTime } from '../../override/override-words.ts';
 import { listGrantable, requestOverride } from '../../override/request.ts';
 import { actorOf } from '../../people/person.ts';
 import { parseDuration } from '../commands/breaker-parse.ts';
+import { findPayment } from '../commands/find-payment.ts';
+import { parseTicketId } from '../commands/parse.ts';
 import { oneLine } from '../line-words.ts';
 import { overrideDepsOf, requestedWords, requestRefusalWords } from '../override-text.ts';
 import { type Answers, ask, confirmStep, type Form, type FormTools, skip, stop, taken, wrong } from './form.ts';
@@ -28,7 +28,10 @@ export const overrideForm: Form = {
       name: 'customer',
       ask: async () => ask('Which customer? Send their id, exactly as the product knows it.'),
       read: async (_tools, raw) => {
-        if (isMasked(raw)) return wrong('Ids that look like an address or a code are masked before I see them. Begin with /override and the transaction id instead.');
+        if (isMasked(raw))
+          return wrong(
+            'Ids that look like an address or a code are masked before I see them. Begin with /override and the transaction id instead.',
+          );
         return raw.length > ID_LENGTH_MAX ? wrong('That is too long for an id.') : taken(raw);
       },
     },
@@ -36,9 +39,12 @@ export const overrideForm: Form = {
       name: 'again',
       ask: async (tools, { customer = '' }) => {
         const standing = await standingOf(tools, customer, '');
-        if (standing.hasOpenRequest) return stop('⏳ A request for this customer is open already: /approvals shows it. Nothing was changed.');
+        if (standing.hasOpenRequest)
+          return stop('⏳ A request for this customer is open already: /approvals shows it. Nothing was changed.');
         if (standing.isKnown) return skip(KNOWN);
-        return ask(`⚠ I have never heard of ${customer}. A webhook that was refused leaves exactly that; so does a slip of the finger. Type the id once more.`);
+        return ask(
+          `⚠ I have never heard of ${customer}. A webhook that was refused leaves exactly that; so does a slip of the finger. Type the id once more.`,
+        );
       },
       read: async (_tools, raw, { customer }) =>
         raw === customer ? taken(raw) : wrong('That is another id than before.'),
@@ -47,10 +53,14 @@ export const overrideForm: Form = {
       name: 'feature',
       ask: async ({ deps }) => {
         const features = await listGrantable(deps.db, deps);
-        return ask('Which feature?', features.slice(0, 8).map((value) => ({ label: oneLine(value, 40), value })));
+        return ask(
+          'Which feature?',
+          features.slice(0, 8).map((value) => ({ label: oneLine(value, 40), value })),
+        );
       },
       read: async (tools, raw, { customer = '' }) => {
-        if (!(await listGrantable(tools.deps.db, tools.deps)).includes(raw)) return wrong(`No plan has a feature ${oneLine(raw, 40)}.`);
+        if (!(await listGrantable(tools.deps.db, tools.deps)).includes(raw))
+          return wrong(`No plan has a feature ${oneLine(raw, 40)}.`);
         const { isActive } = await standingOf(tools, customer, raw);
         return isActive ? stop(`👌 ${customer} has ${raw} already. Nothing was changed.`) : taken(raw);
       },
@@ -68,9 +78,10 @@ export const overrideForm: Form = {
     {
       name: 'payment',
       ask: async () =>
-        ask('For which payment? Send its transaction id; of one that never arrived, the provider and the id, such as “acme tx456”.', [
-          { label: 'No payment is known', value: NONE },
-        ]),
+        ask(
+          'For which payment? Send its transaction id; of one that never arrived, the provider and the id, such as “acme tx456”.',
+          [{ label: 'No payment is known', value: NONE }],
+        ),
       read: async ({ deps }, raw) => readPayment(deps, raw),
     },
     {
@@ -83,7 +94,9 @@ export const overrideForm: Form = {
       read: async ({ deps }, raw) => {
         if (raw === NONE) return taken(NONE);
         const id = parseTicketId(raw);
-        return id !== null && (await hasTicket(deps.db, id)) ? taken(ticketName(id)) : wrong('There is no such ticket.');
+        return id !== null && (await hasTicket(deps.db, id))
+          ? taken(ticketName(id))
+          : wrong('There is no such ticket.');
       },
     },
     {
@@ -94,19 +107,24 @@ export const overrideForm: Form = {
     },
     {
       name: 'evidence',
-      ask: async () => ask('What shows that they paid? A receipt, a line of the provider’s dashboard …', [{ label: 'Nothing beside the reason', value: NONE }]),
+      ask: async () =>
+        ask('What shows that they paid? A receipt, a line of the provider’s dashboard …', [
+          { label: 'Nothing beside the reason', value: NONE },
+        ]),
       read: async (_tools, raw) =>
         raw.length > REASON_LENGTH_MAX ? wrong(`At most ${REASON_LENGTH_MAX} characters, please.`) : taken(raw),
     },
     confirmStep({ label: '🛠 Ask for it', risk: 'R3' }, async (tools, answers) => {
       const standing = await standingOf(tools, answers.customer!, answers.feature!);
       if (standing.isActive) return stop(`👌 ${answers.customer} has ${answers.feature} by now. Nothing was changed.`);
-      if (standing.hasOpenRequest) return stop('⏳ Somebody has asked for this customer meanwhile: /approvals shows it. Nothing was changed.');
+      if (standing.hasOpenRequest)
+        return stop('⏳ Somebody has asked for this customer meanwhile: /approvals shows it. Nothing was changed.');
       return beforeAndAfter(answers);
     }),
   ],
   carryOut: async (deps, { commandId, answers, person, isProven }) => {
-    const request = { commandId, actor: actorOf(person), params: toParams(answers), isConfirmed: true, isProven };
+    const now = deps.clock.now();
+    const request = { commandId, actor: actorOf(person), params: toParams(answers), isConfirmed: true, isProven, now };
     const result = await requestOverride(overrideDepsOf(deps), request);
     return result.outcome === 'refused' ? requestRefusalWords(result.why) : requestedWords(result);
   },
@@ -135,9 +153,11 @@ async function readPayment(deps: FormTools['deps'], raw: string) {
   if (raw === NONE) return taken(NONE);
   const found = await findPayment(deps, raw);
   if (found.found === 'one') return taken(formatPaymentAnswer(found.view));
-  const { provider, transactionId } = parsePaymentAnswer(raw);
-  if (/^[a-z][a-z0-9_-]{0,63}$/.test(provider) && transactionId.trim() !== '') return taken(formatPaymentAnswer({ provider, transactionId: transactionId.trim() }));
-  return wrong('I know no such payment. Of one that never arrived, send the provider and the id, such as “acme tx456”.');
+  const [, provider, transactionId] = /^([a-z][a-z0-9_-]{0,63})\s+(\S.*)$/s.exec(raw) ?? [];
+  if (provider && transactionId) return taken(formatPaymentAnswer({ provider, transactionId }));
+  return wrong(
+    'I know no such payment. Of one that never arrived, send the provider and the id, such as “acme tx456”.',
+  );
 }
 
 async function findTicketOf({ deps }: FormTools, payment: string): Promise<string | null> {

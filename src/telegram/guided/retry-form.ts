@@ -22,7 +22,9 @@ export const retryForm: Form = {
       ask: async () => ask('Which payment? Send its transaction id.'),
       read: async ({ deps }, raw) => {
         const found = await findPayment(deps, raw);
-        return found.found === 'one' ? taken(formatPaymentAnswer(found.view)) : wrong(sayNotOne(found, 'retry').text.text);
+        return found.found === 'one'
+          ? taken(formatPaymentAnswer(found.view))
+          : wrong(sayNotOne(found, 'retry').text.text);
       },
     },
     confirmStep({ label: '🔁 Retry', risk: 'R2' }, async ({ deps }, { payment = '' }) => {

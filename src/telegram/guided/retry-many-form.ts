@@ -35,7 +35,10 @@ export const retryManyForm: Form = {
     confirmStep({ label: '🔁 Retry them', risk: 'R2' }, async ({ deps }, { ticket = '', count = '' }) => {
       const view = await findTicket(deps.db, parseTicketId(ticket)!);
       const door = findClosedDoor(await deps.breakers.list(), deps.tellsProduct);
-      if (door) return stop(`⛔ The breaker of ${door.name} is ${stateWords(door.state)}: nothing is called, so they would only wait. Nothing was changed.`);
+      if (door)
+        return stop(
+          `⛔ The breaker of ${door.name} is ${stateWords(door.state)}: nothing is called, so they would only wait. Nothing was changed.`,
+        );
       return [
         `${ticket} · ${view ? causeWords(view) : ''}`,
         `${paymentsWords(Number(count))} would be tried again: one at first, then five, then the rest. It stops where a fifth of a stage fails.`,

@@ -27,7 +27,9 @@ export function outlookOf(
   if (dead === 0) return { outlook: 'nothing', because: isUnderWay(payment) ? 'under_way' : 'applied' };
   const door = findClosedDoor(breakers, tellsProduct);
   if (door) return { outlook: 'refused', dependency: door.name, state: door.state };
-  return TAKEN_BACK.has(payment.status) ? { outlook: 'superseded', dead, by: payment.status } : { outlook: 'apply', dead };
+  return TAKEN_BACK.has(payment.status)
+    ? { outlook: 'superseded', dead, by: payment.status }
+    : { outlook: 'apply', dead };
 }
 
 /** The breaker that keeps a retry from calling anybody; null when it would be called. */

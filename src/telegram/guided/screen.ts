@@ -16,18 +16,23 @@ export const END_TEXT = {
   cancelled: '✖ Cancelled. Nothing was changed.',
   expired: '⌛ Expired: no answer for five minutes. Nothing was changed.',
   replaced: '✖ You have begun something else. Nothing was changed here.',
-  failed: '⚠ It could not be done, and an engineer must look into the log. Ask /tx or /approvals what became of it before you begin again.',
+  failed:
+    '⚠ It could not be done, and an engineer must look into the log. Ask /tx or /approvals what became of it before you begin again.',
   lost: '🔒 You may no longer do this. Nothing was changed.',
 } as const;
 
-export const RENEWED_TEXT = '🔁 This form was changed by an update while you were in it. It begins again, with your answers kept.';
+export const RENEWED_TEXT =
+  '🔁 This form was changed by an update while you were in it. It begins again, with your answers kept.';
 
 /** Of a form that is over: its last words, and no button that could be pressed. */
 export function endScreen(title: string, text: string): Screen {
   return { title, place: null, problem: null, text, options: [], canGoBack: false };
 }
 
-export function renderScreen(screen: Screen, button: { id: number; turn: number }): {
+export function renderScreen(
+  screen: Screen,
+  button: { id: number; turn: number },
+): {
   text: string;
   keyboard: InlineKeyboardMarkup;
 } {

@@ -170,5 +170,14 @@ export function closeForm(deps: BotDeps, row: GuidedRow, lane: Lane, forms: Form
 
 async function saveEnd(trx: Trx, row: GuidedRow, screen: ReturnType<typeof endScreen>, now: Date): Promise<void> {
   const end: TurnEnd = { phase: 'ended', screen };
-  await saveTurn(trx, { id: row.id, updateId: null, state: null, end, isProven: false, deadline: now, now, isBelow: false });
+  await saveTurn(trx, {
+    id: row.id,
+    updateId: null,
+    state: null,
+    end,
+    isProven: false,
+    deadline: now,
+    now,
+    isBelow: false,
+  });
 }

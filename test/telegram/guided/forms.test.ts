@@ -23,7 +23,11 @@ const cake: Form = {
   steps: [
     {
       name: 'size',
-      ask: async () => ask('Which size?', [{ label: 'Small', value: 'small' }, { label: 'Large', value: 'large' }]),
+      ask: async () =>
+        ask('Which size?', [
+          { label: 'Small', value: 'small' },
+          { label: 'Large', value: 'large' },
+        ]),
       read: async (_tools, raw) => (raw === 'small' || raw === 'large' ? taken(raw) : wrong('Small or large.')),
     },
     {
@@ -34,7 +38,8 @@ const cake: Form = {
     {
       name: 'name',
       ask: async () => ask('Whose name?'),
-      read: async (_tools, raw) => (raw === 'nobody' ? stop('There is no such cake. Nothing was changed.') : taken(raw)),
+      read: async (_tools, raw) =>
+        raw === 'nobody' ? stop('There is no such cake. Nothing was changed.') : taken(raw),
     },
     {
       name: 'confirm',
@@ -51,8 +56,14 @@ const cake: Form = {
 const chat = await createChatRoom({ clock, forms: [cake] });
 const { ask: say, open, telegram, db, settle } = chat;
 
-const last = () => telegram().messages(ANN).findLast((message) => message.from.isBot)!;
-const labels = () => last().buttons.flat().map((button) => button.text);
+const last = () =>
+  telegram()
+    .messages(ANN)
+    .findLast((message) => message.from.isBot)!;
+const labels = () =>
+  last()
+    .buttons.flat()
+    .map((button) => button.text);
 const shows = (text: string | RegExp) =>
   vi.waitFor(() => expect(last().text).toMatch(text), { timeout: 8_000, interval: 10 });
 const press = async (button: string) => {
@@ -89,7 +100,9 @@ describe('a form', () => {
     await press('Bake');
     await shows('Baked for Jane.');
     expect(labels()).toEqual([]);
-    expect(done).toEqual([{ commandId: `guided:${(await row()).id}`, answers: expect.objectContaining({ name: 'Jane' }) }]);
+    expect(done).toEqual([
+      { commandId: `guided:${(await row()).id}`, answers: expect.objectContaining({ name: 'Jane' }) },
+    ]);
   });
 
   test('is one message while buttons are pressed, and a new one below what was typed', async () => {
@@ -174,7 +187,15 @@ describe.each(WAYS)('at the step of %s', (step, way) => {
 
   test('a picture is no answer', async () => {
     await walk(way);
-    await chat.deliver({ message: { message_id: 1, date: 1, chat: { id: ANN, type: 'private' }, from: { id: ANN, is_bot: false, first_name: 'Ann' }, photo: [] } });
+    await chat.deliver({
+      message: {
+        message_id: 1,
+        date: 1,
+        chat: { id: ANN, type: 'private' },
+        from: { id: ANN, is_bot: false, first_name: 'Ann' },
+        photo: [],
+      },
+    });
     await shows(/Press one of the buttons, or type the answer as text/);
     await type('/cancel');
   });
@@ -206,17 +227,23 @@ describe('what does not belong to a form', () => {
     await type('/cancel');
   });
 
-  test.each(['g:1:1:0', 'g:999999999:0:0', 'g:1:0:99', 'g:x:y:z', 'g:', 'g:1:0:drop table', 'o:1:approve:x', 'o:1:sudo:aaaaaaaaaaaaaaaaaaaaaa'])(
-    'a made-up payload %s does nothing',
-    async (data) => {
-      await begin();
-      const before = await row();
-      await chat.deliver(pressOf(data));
-      expect(await row()).toMatchObject({ id: before.id, turn: before.turn, phase: 'asking' });
-      expect(chat.dead).toEqual([]);
-      await type('/cancel');
-    },
-  );
+  test.each([
+    'g:1:1:0',
+    'g:999999999:0:0',
+    'g:1:0:99',
+    'g:x:y:z',
+    'g:',
+    'g:1:0:drop table',
+    'o:1:approve:x',
+    'o:1:sudo:aaaaaaaaaaaaaaaaaaaaaa',
+  ])('a made-up payload %s does nothing', async (data) => {
+    await begin();
+    const before = await row();
+    await chat.deliver(pressOf(data));
+    expect(await row()).toMatchObject({ id: before.id, turn: before.turn, phase: 'asking' });
+    expect(chat.dead).toEqual([]);
+    await type('/cancel');
+  });
 
   test('words in private without a form get their hint, and /cancel says that there is nothing', async () => {
     expect((await say(ANN, ANN, 'hello')).text).toContain('I only understand commands');
@@ -237,7 +264,12 @@ const pressOf = (data: string) => {
       id: `made-up-${presses}`,
       chat_instance: '1',
       from: { id: ANN, is_bot: false, first_name: 'Ann' },
-      message: { message_id: 1, date: 1, chat: { id: ANN, type: 'private' }, from: { id: telegram().bot.id, is_bot: true, first_name: 'b' } },
+      message: {
+        message_id: 1,
+        date: 1,
+        chat: { id: ANN, type: 'private' },
+        from: { id: telegram().bot.id, is_bot: true, first_name: 'b' },
+      },
       data,
     },
   };
@@ -249,7 +281,12 @@ const apiOf = () => new Api(telegram().token, { apiRoot: chat.room.sandbox.url }
 describe('between replicas', () => {
   const lane = { chatId: ANN, threadId: null, personId: ANN };
   let updates = 900_000_000;
-  const stepOf = async (updateId: number) => ({ lane, updateId, person: (await findPerson(db, ANN))!, isProven: false });
+  const stepOf = async (updateId: number) => ({
+    lane,
+    updateId,
+    person: (await findPerson(db, ANN))!,
+    isProven: false,
+  });
 
   test('one answer that two replicas hold is taken once', async () => {
     await begin();
@@ -266,7 +303,12 @@ describe('between replicas', () => {
   test('a turn that fails halfway has changed nothing, and is taken when it comes again', async () => {
     await begin();
     const before = await row();
-    const failing: Form = { ...cake, steps: cake.steps.map((one) => (one.name === 'candles' ? { ...one, ask: async () => Promise.reject(new Error('the database is away')) } : one)) };
+    const failing: Form = {
+      ...cake,
+      steps: cake.steps.map((one) =>
+        one.name === 'candles' ? { ...one, ask: async () => Promise.reject(new Error('the database is away')) } : one,
+      ),
+    };
     updates += 1;
     const step = await stepOf(updates);
     const move = { kind: 'press', id: before.id, turn: before.turn, word: '1' } as const;
@@ -306,7 +348,12 @@ test('what cannot be carried out is given up after ten minutes, and says so', as
   await walk(['Small', 'Jane']);
   const { id, turn } = await row();
   const broken: Form = { ...cake, carryOut: () => Promise.reject(new Error('no oven')) };
-  const step = { lane: { chatId: ANN, threadId: null, personId: ANN }, updateId: 940_000_001, person: (await findPerson(db, ANN))!, isProven: false };
+  const step = {
+    lane: { chatId: ANN, threadId: null, personId: ANN },
+    updateId: 940_000_001,
+    person: (await findPerson(db, ANN))!,
+    isProven: false,
+  };
   await takeTurn(depsOf(), [broken], step, { kind: 'press', id, turn, word: '0' });
   aheadMs += 31_000;
   await runGuidedOnce({ deps: depsOf(), api: apiOf(), forms: [broken] });
@@ -317,7 +364,9 @@ test('what cannot be carried out is given up after ten minutes, and says so', as
 });
 
 test('the steps of each form are as its version has them: who changes them raises it', () => {
-  expect(FORMS.map((form) => `${form.name}.v${form.version}: ${form.steps.map((step) => step.name).join(' ')}`)).toEqual([
+  expect(
+    FORMS.map((form) => `${form.name}.v${form.version}: ${form.steps.map((step) => step.name).join(' ')}`),
+  ).toEqual([
     'retry.v1: payment confirm',
     'retry-many.v1: ticket count confirm',
     'breaker.v1: breaker epoch order reason until confirm',
@@ -326,7 +375,11 @@ test('the steps of each form are as its version has them: who changes them raise
 });
 
 describe('after an update of the code', () => {
-  const next: Form = { ...cake, version: 8, steps: [cake.steps[0]!, { ...cake.steps[1]!, name: 'wicks' }, cake.steps[2]!, cake.steps[3]!] };
+  const next: Form = {
+    ...cake,
+    version: 8,
+    steps: [cake.steps[0]!, { ...cake.steps[1]!, name: 'wicks' }, cake.steps[2]!, cake.steps[3]!],
+  };
   const lane = { chatId: ANN, threadId: null, personId: ANN };
   const move = async (forms: Form[], updateId: number) => {
     const { id, turn } = await row();
@@ -347,7 +400,10 @@ describe('after an update of the code', () => {
     const moved = await move([next], 950_000_002);
     expect(moved).toMatchObject({ outcome: 'moved', ids: [old.id, expect.any(Number)] });
     const [before, after] = await db.selectFrom('guided').selectAll().where('id', '>=', old.id).orderBy('id').execute();
-    expect(before).toMatchObject({ phase: 'ended', screen: { text: expect.stringMatching(/begins again, with your answers kept/) } });
+    expect(before).toMatchObject({
+      phase: 'ended',
+      screen: { text: expect.stringMatching(/begins again, with your answers kept/) },
+    });
     expect(after).toMatchObject({ phase: 'asking', version: 8, screen: { step: 'wicks' }, answers: { size: 'large' } });
     await db.deleteFrom('guided').execute();
   });
@@ -377,4 +433,3 @@ test('every form has its own name, a version, and a confirmation at its end that
   }
   expect(new Set(FORMS.map((form) => `${form.name}.v${form.version}`)).size).toBe(FORMS.length);
 });
-
