@@ -9,12 +9,12 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** Long enough for somebody to look the payment up, short enough that what they see is still so. */
 export const APPROVE_WITHIN_MS = 15 * MINUTE_MS;
-export const LASTS_MS_MAX = 31 * DAY_MS;
+const LASTS_MS_MAX = 31 * DAY_MS;
 /** A code that was stolen for an hour opens three doors, and not a hundred. */
 const REQUESTS_PER_HOUR = 3;
 const REQUESTS_PER_DAY = 10;
 /** So long a request stands unanswered before one person alone may go on. */
-export const UNANSWERED_MS = 10 * MINUTE_MS;
+const UNANSWERED_MS = 10 * MINUTE_MS;
 export const REVIEW_WITHIN_MS = DAY_MS;
 const REASON_LENGTH_MAX = 500;
 const ID_BYTES_MAX = 255;

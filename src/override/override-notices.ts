@@ -15,7 +15,7 @@ export async function redrawApproval(trx: Trx, overrideId: number): Promise<void
   await bumpNotice(trx, approvalKey(overrideId));
 }
 
-export function approvalKey(overrideId: number): string {
+function approvalKey(overrideId: number): string {
   return `override:${overrideId}`;
 }
 

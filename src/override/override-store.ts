@@ -6,7 +6,7 @@ import type { CustomerStanding, OverrideParams, OverrideRow } from './override-d
 type Trx = Transaction<Schema>;
 export type Reader = Kysely<Schema>;
 
-export function nowOf(now: Date | null | undefined) {
+function nowOf(now: Date | null | undefined) {
   return sql<Date>`coalesce(${now ?? null}::timestamptz, clock_timestamp())`;
 }
 
@@ -305,19 +305,4 @@ export async function overrideDeadEvents(
     update event set state = 'overridden', reason = null, settled_by = null, settled_reason = null
     from dead where event.id = dead.id returning event.id, event.ticket_id as "ticketId"`.execute(trx);
   return rows;
-}
-
-/** A verified webhook that says the payment was paid, by the customer the override is for. */
-export async function isPaidFor(db: Reader, override: OverrideParams): Promise<boolean> {
-  if (override.payment === null) return false;
-  const { provider, transactionId } = override.payment;
-  const row = await db
-    .selectFrom('fact')
-    .select('effect')
-    .where('provider', '=', provider)
-    .where('subject', '=', transactionId)
-    .where('type', '=', 'paid')
-    .where('user_id', '=', override.userId)
-    .executeTakeFirst();
-  return row !== undefined;
 }

@@ -38,7 +38,17 @@ export type Risk = 'R0' | 'R1' | 'R2' | 'R3';
 export type Rule = { act: Act | null; risk: Risk };
 
 const READING: readonly Act[] = ['read', 'enroll'];
-const ACTING: readonly Act[] = [...READING, 'note', 'acknowledge', 'resolve', 'reopen', 'retry', 'verify', 'breaker', 'override'];
+const ACTING: readonly Act[] = [
+  ...READING,
+  'note',
+  'acknowledge',
+  'resolve',
+  'reopen',
+  'retry',
+  'verify',
+  'breaker',
+  'override',
+];
 const RULING: readonly Act[] = [...ACTING, 'people', 'freeze'];
 
 const ACTS_OF: Record<Role, readonly Act[]> = {

@@ -1,4 +1,4 @@
-export const OVERRIDE_ACTIONS = ['approve', 'refuse', 'glass', 'review', 'reconcile', 'revert'] as const;
+const OVERRIDE_ACTIONS = ['approve', 'refuse', 'glass', 'review', 'reconcile', 'revert'] as const;
 export type OverrideAction = (typeof OVERRIDE_ACTIONS)[number];
 
 /** Which override, what to do with it, and the hash of what the person was shown. */

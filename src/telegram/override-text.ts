@@ -60,11 +60,11 @@ export function decisionRefusalWords(why: DecisionRefusal | GlassRefusal | Revie
 
 /** The message that asks for a second person, and tells afterwards what became of it. In the group the customer is masked. */
 export function renderApproval(override: Override, scope: Scope, now: Date): Picture {
-  const text = [headOf(override, now), ...paramLines(override, scope), ...standLines(override, now)].join('\n');
+  const text = [headOf(override), ...paramLines(override, scope), ...standLines(override, now)].join('\n');
   return { text, entities: [], keyboard: { inline_keyboard: approvalButtons(override) } };
 }
 
-function headOf({ id, state }: Override, _now: Date): string {
+function headOf({ id, state }: Override): string {
   return `🛠 ${overrideName(id)} · ${STATE_WORDS[state]}`;
 }
 
@@ -95,7 +95,7 @@ export function paramLines(override: Override, scope: Scope): string[] {
 
 function standLines(override: Override, now: Date): string[] {
   const asked = `asked for by ${oneLine(override.requestedName, 64)} at ${clockTime(override.requestedAt, now)} UTC`;
-  return [asked, ...decisionLines(override, now), ...debtLines(override, now)];
+  return [asked, ...decisionLines(override, now), ...debtLines(override)];
 }
 
 function decisionLines(override: Override, now: Date): string[] {
@@ -113,7 +113,7 @@ function reviewWords({ reviewedName, reviewUntil }: Override, now: Date): string
   return reviewUntil === null ? '' : `, to be reviewed before ${clockTime(reviewUntil, now)} UTC`;
 }
 
-function debtLines({ state, settledName, settledReason, tellError, toldAt }: Override, now: Date): string[] {
+function debtLines({ state, settledName, settledReason, tellError, toldAt }: Override): string[] {
   if (state === 'executed' && toldAt === null && tellError !== null)
     return [`⚠ the product has not accepted it yet: ${oneLine(tellError, 80)}`];
   if (state !== 'reconciled' && state !== 'reverted') return [];
@@ -128,7 +128,7 @@ function approvalButtons(override: Override): InlineKeyboardMarkup['inline_keybo
 type Labelled = [string, OverrideAction];
 
 /** What can be done about it, in rows. */
-export function listActions({ state, breakGlass, reviewedBy }: Override): Labelled[][] {
+function listActions({ state, breakGlass, reviewedBy }: Override): Labelled[][] {
   if (state === 'requested')
     return [
       [
@@ -168,7 +168,7 @@ export function debtLine(override: Override, now: Date): string {
   const end = until > now ? `ends ${utcTime(until)}` : `ended ${utcTime(until)}`;
   const paid = payment === null ? 'no payment known' : `${payment.provider} ${payment.transactionId}`;
   const glass = breakGlass && reviewedBy === null ? ' · 🚨 not reviewed' : '';
-  return `${overrideName(id)} · ${userId} · ${feature} · ${end} · ${paid}${glass}${debtLines(override, now)
+  return `${overrideName(id)} · ${userId} · ${feature} · ${end} · ${paid}${glass}${debtLines(override)
     .map((line) => ` · ${line}`)
     .join('')}`;
 }

@@ -20,14 +20,21 @@ const shows = (pattern: RegExp) =>
     throw new Error(`the latest message does not show ${pattern}: ${latest().text}`);
   }, 60_000);
 
-/** The process that held the form is killed as Ann acts, and another takes its place: at each of them nothing may be lost or done twice. */
+/**
+ * Two replicas run. The moment what Ann did stands in the inbox, the older one, which most likely has it in hand, is killed: nothing may be
+ * lost or done twice, and the other goes on.
+ */
 async function killed(act: () => unknown): Promise<void> {
   const second = await world.startReplica();
-  const dying = world.service.kill('SIGKILL');
+  const before = await countUpdates();
   await act();
-  await dying;
+  await eventually(async () => (await countUpdates()) > before, 60_000, 1);
+  await world.service.kill('SIGKILL');
   world.service = second;
 }
+
+const countUpdates = async () =>
+  Number((await database.pool.query('select count(*) as n from telegram_update')).rows[0].n);
 
 beforeAll(async () => {
   for (const person of [ANN, BEN]) {

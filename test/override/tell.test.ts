@@ -26,7 +26,13 @@ let answers: UserTelling[] = [];
 
 const tell = (now: Date) =>
   tellProductOnce(
-    { db, tellUser: async (userId) => (calls.push(userId), answers.shift() ?? { outcome: 'told' }) },
+    {
+      db,
+      tellUser: async (userId) => {
+        calls.push(userId);
+        return answers.shift() ?? { outcome: 'told' };
+      },
+    },
     { now },
   );
 const failed = (family: string): UserTelling => ({

@@ -33,7 +33,7 @@ export type Step = {
 };
 
 /** What is done when a form was confirmed. Done again after a crash, under the same `commandId`, it does nothing more. */
-export type Deed = { commandId: string; answers: Answers; person: Person; isProven: boolean };
+type Deed = { commandId: string; answers: Answers; person: Person; isProven: boolean };
 
 export type Form = {
   name: string;

@@ -11,7 +11,7 @@ type Db = Kysely<Schema>;
 export type Lane = { chatId: number; threadId: number | null; personId: number };
 
 /** What is to be done, and under whose proof. */
-export type GuidedAction = { answers: Answers; isProven: boolean };
+type GuidedAction = { answers: Answers; isProven: boolean };
 
 export type GuidedRow = {
   id: number;

@@ -59,7 +59,7 @@ function renderKeyboard(screen: Screen, { id, turn }: { id: number; turn: number
 /** Which form, which of its questions, and what was pressed: the number of an option, `back` or `cancel`. */
 export type GuidedButton = { id: number; turn: number; word: string };
 
-export function formatGuidedButton({ id, turn, word }: GuidedButton): string {
+function formatGuidedButton({ id, turn, word }: GuidedButton): string {
   return `g:${id}:${turn}:${word}`;
 }
 

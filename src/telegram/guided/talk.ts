@@ -109,8 +109,12 @@ function pluginOf(forms: Form[]): Composer<Outer> {
   const composer = new Composer<Outer>();
   const adapter = {
     read: ({ turn }: Outer) => turn.state as never,
-    write: ({ turn }: Outer, state: unknown) => void (turn.state = state),
-    delete: ({ turn }: Outer) => void (turn.state = null),
+    write: ({ turn }: Outer, state: unknown) => {
+      turn.state = state;
+    },
+    delete: ({ turn }: Outer) => {
+      turn.state = null;
+    },
   };
   composer.use(conversations<Outer, Context>({ storage: { type: 'context', adapter } }));
   for (const form of forms) composer.use(createConversation<Outer, Context>(talkOf(form), conversationName(form)));

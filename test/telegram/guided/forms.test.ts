@@ -5,7 +5,7 @@ import type { BotDeps } from '../../../src/telegram/bot-context.ts';
 import { ask, type Form, skip, stop, taken, wrong } from '../../../src/telegram/guided/form.ts';
 import { FORMS } from '../../../src/telegram/guided/forms.ts';
 import { runGuidedOnce } from '../../../src/telegram/guided/guided.ts';
-import { beginForm, takeTurn } from '../../../src/telegram/guided/take-turn.ts';
+import { takeTurn } from '../../../src/telegram/guided/take-turn.ts';
 import { ANN, createChatRoom, VIC } from '../chat-room.ts';
 
 vi.setConfig({ testTimeout: 20_000 });
