@@ -51,7 +51,7 @@ async function executeOnce(
   request: { overrideId: number; now?: Date },
 ): Promise<ExecutionResult> {
   const override = await lockOverride(trx, request.overrideId);
-  if (!override || override.state !== 'approved') return { outcome: 'not_approved', override };
+  if (override?.state !== 'approved') return { outcome: 'not_approved', override };
   const at = await readNow(trx, request.now);
   const why = override.until <= at ? 'expired' : isChanged(override, override.paramsHash) ? 'changed' : null;
   if (why !== null) {
