@@ -11,6 +11,11 @@ export async function findTicket(db: Reader, id: number): Promise<TicketView | n
   return view ?? null;
 }
 
+/** Whether there is one with this number, without counting all that hangs on it. */
+export async function ticketExists(db: Reader, id: number): Promise<boolean> {
+  return (await db.selectFrom('ticket').select('id').where('id', '=', id).executeTakeFirst()) !== undefined;
+}
+
 /** The gravest first, and of those the one that failed last. */
 export async function listOpenTickets(db: Reader, options: { limit: number }): Promise<TicketView[]> {
   const rows = await db

@@ -27,6 +27,7 @@ export async function answerCode(
   await removeMessage(api, deps.log, chatId, message.message_id);
   const verdict = await findCodeVerdict(deps.db, request.updateId);
   if (verdict === 'enrolled') await removeOffer({ deps, api }, chatId);
+  if (verdict === 'locked_now') deps.wake('notice');
   const waiting = isRight(verdict) ? await findPendingAct(deps.db, chatId, deps.clock.now()) : null;
   if (!waiting || verdict === 'enrolled')
     await sendAnswer(api, deps.log, { chatId }, say(await wordsOf(deps, chatId, verdict)));

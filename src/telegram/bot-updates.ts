@@ -2,6 +2,7 @@ import type { Chat, Message, Update } from '@grammyjs/types';
 import type { Api } from 'grammy';
 import type { UserFromGetMe } from 'grammy/types';
 import { noteOfferMessage } from '../people/factor-store.ts';
+import type { Person } from '../people/person.ts';
 import { findPerson, markPrivateChat, rememberName } from '../people/person-store.ts';
 import { answerCode } from './bot-codes.ts';
 import { answerMessage, refuseElsewhere } from './bot-commands.ts';
@@ -87,9 +88,12 @@ async function identify(
   { isProven }: Again,
 ): Promise<{ request: Request; place: Place }> {
   const sender = senderOf(update);
-  const place = placeOf(chat, await currentChatId(deps));
-  const person = sender.kind === 'human' ? await findPerson(deps.db, sender.id) : null;
-  if (person) await rememberNameOf(deps, sender);
+  const [chatId, person] = await Promise.all([
+    currentChatId(deps),
+    sender.kind === 'human' ? findPerson(deps.db, sender.id) : null,
+  ]);
+  const place = placeOf(chat, chatId);
+  if (person) await rememberNameOf(deps, sender, person);
   const named = person && sender.kind === 'human' ? { ...person, firstName: sender.firstName } : person;
   const scope = place === 'group' ? 'group' : 'private';
   return {
@@ -102,8 +106,10 @@ async function currentChatId({ db, engineeringChatId }: BotDeps): Promise<number
   return engineeringChatId === null ? null : findCurrentChatId(db, engineeringChatId);
 }
 
-async function rememberNameOf({ db }: BotDeps, sender: Sender): Promise<void> {
-  if (sender.kind === 'human') await rememberName(db, sender.id, sender);
+async function rememberNameOf({ db }: BotDeps, sender: Sender, known: Person): Promise<void> {
+  if (sender.kind !== 'human') return;
+  if (sender.firstName !== known.firstName || sender.username !== known.username)
+    await rememberName(db, sender.id, sender);
 }
 
 /** Only now may the bot write to this person first, and only now can their chat have a menu of its own. */

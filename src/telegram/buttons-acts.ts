@@ -9,7 +9,7 @@ import {
   reopenTicket,
   resolveTicket,
 } from '../escalation/ticket-acts.ts';
-import { findTicket, listTicketEvents } from '../escalation/ticket-query.ts';
+import { findTicket, listTicketEvents, ticketExists } from '../escalation/ticket-query.ts';
 import type { TicketView } from '../escalation/ticket-view.ts';
 import { listRefusalEvidence } from '../intake/refusal-store.ts';
 import { putNotice } from '../notice/notice-store.ts';
@@ -98,8 +98,13 @@ function runStateAct(deps: BotDeps, press: TicketPress & { action: StateAction }
   }
 }
 
-/** In private, with everything; under the card and masked when the person cannot be written to. Looking is never stale. */
+/**
+ * In private, with everything; under the card and masked when the person cannot be written to. Looking is never stale. Reading
+ * a ticket of ten thousand failures takes a while, so where the answer will be is said before.
+ */
 async function inspect(deps: BotDeps, api: Api, press: TicketPress, answer: PressAnswer): Promise<void> {
+  if (press.person.privateChat && (await ticketExists(deps.db, press.ticketId)))
+    await answer.say(press.scope === 'group' ? '🔍 On its way to our private chat.' : '');
   const ticket = await findTicket(deps.db, press.ticketId);
   if (!ticket) return answer.say(`🔎 There is no ticket T-${press.ticketId}.`, true);
   const { telegramId } = press.person;

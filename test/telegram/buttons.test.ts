@@ -131,6 +131,11 @@ describe('who presses', () => {
       expect(await textOf(telegram().press(ANN, GROUP, await forge(GROUP, data), 'x'))).toMatch(
         /earlier version|no ticket/,
       );
+      const isReadable = data.startsWith('t:9');
+      expect((await audited())[0]).toMatchObject({
+        action: isReadable ? 'press:ack' : 'press:unreadable',
+        allowed: isReadable,
+      });
     },
   );
 });
@@ -157,7 +162,8 @@ describe('Inspect', () => {
     const { ticketId, transactions } = await seedTicket(3);
     await open(ANN);
     const before = fromBot(GROUP).length;
-    expect(await press(ANN, await showCard(ticketId), 'Inspect')).toContain('Sent to you in private');
+    expect(await press(ANN, await showCard(ticketId), 'Inspect')).toContain('On its way to our private chat');
+    await settle();
     const shown = fromBot(ANN).at(-1)!;
     expect(shown.text).toContain(transactions[0]);
     expect(shown.text).toContain('HTTP 503');
@@ -183,7 +189,7 @@ describe('Inspect', () => {
     await open(ANN);
     const card = await showCard(ticketId);
     await press(BEN, card, 'Acknowledge');
-    expect(await press(ANN, card, 'Inspect')).toContain('Sent to you');
+    expect(await press(ANN, card, 'Inspect')).toContain('On its way');
   });
 
   test('a stranger is shown nothing anywhere', async () => {

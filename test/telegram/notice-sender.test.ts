@@ -217,3 +217,18 @@ test('with Telegram away private notices wait and come through', async () => {
   expect(await runPrivateNoticesOnce(chat.deps)).toMatchObject({ said: 1 });
   expect(chat.texts(ANN)).toEqual(['/start', 'hello']);
 });
+
+test('a notice of another topic goes there, and among the tickets when the chat has no such topic', async () => {
+  const chat = await createSenderHarness(db);
+  chat.telegram.enableTopics(CHAT);
+  const api = chat.deps.api;
+  const tickets = (await api.createForumTopic(CHAT, 'Tickets')).message_thread_id;
+  const audit = (await api.createForumTopic(CHAT, 'Audit')).message_thread_id;
+  const threadOf = async (text: string, topics: Record<string, number>) => {
+    await putNotice(db, { key: text, kind: 'text', body: { text, topic: 'audit' } });
+    await runSenderOnce({ ...chat.deps, threadId: tickets, topics });
+    return chat.telegram.messages(CHAT).find((message) => message.text === text)?.threadId;
+  };
+  expect(await threadOf('one', { audit })).toBe(audit);
+  expect(await threadOf('two', {})).toBe(tickets);
+});

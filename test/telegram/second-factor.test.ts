@@ -82,6 +82,15 @@ describe('/enroll', () => {
     expect(picture.text).toContain('counts until then');
   });
 
+  test('is R3: each time takes a code of its own, however fresh the last one is', async () => {
+    await enroll(ANN);
+    expect((await ask(ANN, ANN, codeOf(ANN, 1))).text).toContain('That is right');
+    const before = textsOf(ANN).length;
+    expect((await ask(ANN, ANN, '/enroll')).text).toContain('needs a code');
+    await settle();
+    expect(textsOf(ANN).length).toBe(before + 2);
+  });
+
   test('in the group leads to the private chat', async () => {
     const answer = await ask(ANN, GROUP, '/enroll');
     expect(answer.photoFileId).toBeUndefined();

@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/platform/database.ts';
 import { createLog } from '../../src/platform/log.ts';
+import { findCodeVerdict } from '../../src/telegram/inbox-store.ts';
 import { registerTelegramWebhook } from '../../src/telegram/webhook.ts';
 import { createTestDatabase } from '../database.ts';
 
@@ -75,6 +76,29 @@ describe('the door for Telegram', () => {
     await post({ update_id: 6, message: { ...UPDATE.message, text: '123456' } });
     const row = await db.selectFrom('telegram_update').select('payload').executeTakeFirstOrThrow();
     expect(JSON.stringify(row.payload)).not.toContain('123456');
+  });
+
+  test('a code is looked at in the transaction that stores its update: once, and not at all when that fails', async () => {
+    const from = { id: 7, is_bot: false, first_name: 'Ann' };
+    const code = { update_id: 7, message: { ...UPDATE.message, from, text: '123 456' } };
+    const taken: string[] = [];
+    let isFailing = true;
+    await app.close();
+    app = Fastify();
+    registerTelegramWebhook(app, {
+      ...{ db, secret: SECRET, log, onStored: countStored },
+      takeCode: async (_, typed) => {
+        if (isFailing) throw new Error('the chain could not be locked');
+        taken.push(typed.code);
+        return 'right';
+      },
+    });
+    expect((await post(code)).statusCode).toBe(503);
+    expect(await count()).toBe(0);
+    isFailing = false;
+    for (const _ of [1, 2]) expect((await post(code)).statusCode).toBe(200);
+    expect(taken).toEqual(['123456']);
+    expect(await findCodeVerdict(db, 7)).toBe('right');
   });
 });
 
