@@ -5,6 +5,8 @@ import { listParked } from './breaker/parked-query.ts';
 import { settingsLookup } from './breaker/settings.ts';
 import { ACTIVATION } from './delivery/call-slot.ts';
 import { redriveExhausted } from './delivery/self-redrive.ts';
+import { runStagedOnce } from './delivery/staged-redrive.ts';
+import { tellUser } from './delivery/tell-user.ts';
 import { createWorker } from './delivery/worker.ts';
 import { startSweep } from './duty/sweep.ts';
 import { startBreakerTickets } from './escalation/breaker-tickets.ts';
@@ -15,6 +17,8 @@ import { createRefusalBook } from './intake/refusals.ts';
 import { verifyAgain } from './intake/verify-again.ts';
 import { registerWebhookRoute } from './intake/webhook-route.ts';
 import { createPartitions } from './ledger/partition-store.ts';
+import { runOverridesOnce } from './override/expire.ts';
+import { tellProductOnce } from './override/tell.ts';
 import { listReachableEngineers, seedPeople } from './people/person-store.ts';
 import { type CardBacklog, readBacklog, readCardBacklog } from './platform/backlog-query.ts';
 import { createClock, type SynchronisedClock } from './platform/clock.ts';
@@ -23,7 +27,7 @@ import { createGeo } from './platform/geo.ts';
 import { createHealth, type Health, registerHealthRoutes } from './platform/health.ts';
 import { createHttpServer } from './platform/http-server.ts';
 import { createLog, type Logger } from './platform/log.ts';
-import { every } from './platform/loop.ts';
+import { createLoop, every } from './platform/loop.ts';
 import { createMetrics, type Metrics, type ShownBacklog } from './platform/metrics.ts';
 import { migrate } from './platform/migrate.ts';
 import { startSchedule } from './platform/timed-jobs.ts';
@@ -63,6 +67,10 @@ const QUEUE = { maxQueuedItems: 10_000, maxQueuedBytes: 64 * 1024 * 1024 };
 const BREAKER_LIMITS = { max: 3, name: 'breakwater-breaker', statementTimeoutMs: 1_000 };
 const CLOCK_MS = 60_000;
 const SELF_REDRIVE_MS = 5_000;
+const OVERRIDES_MS = 2_000;
+const STAGED_MS = 1_000;
+/** Who is on call is not known yet, so the ticket and the ten minutes alone decide; nor is any customer's chat. */
+const OVERRIDES = { isOnCall: async () => true, findCustomerChat: async () => null };
 const PARTITIONS_AHEAD_MONTHS = 3;
 
 /** Builds the parts in the order in which a webhook meets them, and stops them in reverse. */
@@ -189,6 +197,8 @@ function startWorker(ground: Ground): void {
   worker.start();
   ground.onStop(worker.stop);
   if (tellsProduct(config)) ground.onStop(startSelfRedrive(ground));
+  startOverrideTelling(ground);
+  startStagedRedrives(ground);
 }
 
 /** After a closing at once, and now and then for dependencies with too little traffic to open anything. */
@@ -201,6 +211,36 @@ function startSelfRedrive({ db, wake, log, breakers }: Ground): () => void {
     endTurns();
     endListening();
   };
+}
+
+/** A retry of many goes on when its stage has ended, on whichever replica looks first. */
+function startStagedRedrives({ db, log, wake, onStop }: Ground): void {
+  const goOn = async () => {
+    if ((await runStagedOnce(db)).moved > 0) for (const topic of ['event', 'notice', 'card'] as const) wake(topic);
+  };
+  onStop(every(STAGED_MS, goOn, (err) => log.warn({ err }, 'a retry in stages did not go on')));
+}
+
+/** What was given by hand rides on no event: it is told to the product by itself. */
+function startOverrideTelling({ config, db, clock, breakers, log, wake, onStop }: Ground): void {
+  const { activationUrl: url, activationSecret: secret, activationTimeoutMs: timeoutMs } = config;
+  const deps = { db, clock, gate: breakers, target: { url: url ?? '', secret, timeoutMs } };
+  const tell = url === null ? null : (userId: string) => tellUser(deps, userId);
+  const loop = createLoop({
+    work: async () => (await tellProductOnce({ db, tellUser: tell })).told,
+    pollMs: OVERRIDES_MS,
+    onError: (err) => log.warn({ err }, 'the product was not told what was given by hand'),
+  });
+  onStop(wake.on('event', loop.wake));
+  loop.start();
+  onStop(loop.stop);
+}
+
+/** Nothing here waits for a person's look: requests expire, what was approved is carried out, debts are spoken of. */
+function startOverrides({ config, db, log, wake, onStop }: Ground): void {
+  const deps = { db, plans: config.plans, wake, ...OVERRIDES };
+  const onError = (err: unknown) => log.warn({ err }, 'overrides were not looked after');
+  onStop(every(OVERRIDES_MS, () => runOverridesOnce(deps), onError));
 }
 
 function activationOf(config: WholeConfig, gate: Breakers) {
@@ -224,6 +264,7 @@ async function startTelegram(
     secretKeys: config.secretKeys,
     plans: config.plans,
     tellsProduct: tellsProduct(config),
+    overrides: OVERRIDES,
     verifyAgain: (request) => verifyAgain({ ...config, db, writer }, request),
     onDeadUpdate: async (dead) => {
       // The card stands in the group: what exactly went wrong is in the log and on the update's row.
@@ -282,6 +323,7 @@ function describeCards({ cardsWaiting, oldestCardSeconds }: CardBacklog): string
 
 function startTimedJobs(ground: Ground): void {
   const { db, wake, log, replicaId } = ground;
+  startOverrides(ground);
   const schedule = startSchedule({
     db,
     log,

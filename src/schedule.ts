@@ -9,6 +9,7 @@ import { countPartitionsAhead, createPartitions } from './ledger/partition-store
 import type { Clock } from './platform/clock.ts';
 import type { Db } from './platform/database.ts';
 import type { Job } from './platform/timed-jobs.ts';
+import { purgeForms } from './telegram/guided/guided-store.ts';
 import { purgeInbox } from './telegram/inbox-store.ts';
 import { purgePendingActs } from './telegram/pending-act-store.ts';
 
@@ -30,7 +31,8 @@ export function listJobs(deps: Deps): Job[] {
 }
 
 async function forgetUpdates({ db, clock }: Deps): Promise<object> {
-  return { purged: await purgeInbox(db), pending: await purgePendingActs(db, clock.now()) };
+  const now = clock.now();
+  return { purged: await purgeInbox(db), pending: await purgePendingActs(db, now), forms: await purgeForms(db, now) };
 }
 
 async function watchProviders({ db, onTicket }: Deps): Promise<object> {

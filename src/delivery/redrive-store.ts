@@ -9,7 +9,9 @@ type Trx = Transaction<Schema>;
 export type RedriveScope =
   | { of: 'event'; provider: string; id: number }
   | { of: 'payment'; provider: string; transactionId: string }
-  | { of: 'ticket'; ticketId: number };
+  | { of: 'ticket'; ticketId: number }
+  /** A stage of a ticket's many: these, as far as they are still dead. */
+  | { of: 'stage'; ticketId: number; eventIds: number[] };
 
 /** Null when this very command has been taken before. */
 export async function insertRedrive(
@@ -23,7 +25,7 @@ export async function insertRedrive(
       command_id: redrive.commandId,
       scope: scope.of,
       ticket_id: redrive.ticketId,
-      provider: scope.of === 'ticket' ? null : scope.provider,
+      provider: 'provider' in scope ? scope.provider : null,
       transaction_id: scope.of === 'payment' ? scope.transactionId : null,
       requested_by: redrive.requestedBy,
     })
@@ -79,6 +81,8 @@ function inScope(eb: ExpressionBuilder<Schema, 'event'>, scope: RedriveScope) {
       return eb.and([eb('provider', '=', scope.provider), isOfTransaction(eb, scope.transactionId)]);
     case 'ticket':
       return eb.and([eb('ticket_id', '=', scope.ticketId), eb('settled_by', 'is', null)]);
+    case 'stage':
+      return eb.and([eb('id', 'in', scope.eventIds), eb('settled_by', 'is', null)]);
   }
 }
 

@@ -51,14 +51,17 @@ export function redriveTicket(db: Db, command: Command & { ticketId: number }): 
 
 /** Gives dead events a new budget and makes them due at once; whoever calls this wakes 'event' afterwards. */
 async function redrive(db: Db, command: Command, scope: RedriveScope): Promise<RedriveResult> {
-  return db.transaction().execute(async (trx) => {
-    const before = await findRedriveByCommand(trx, command.commandId);
-    if (before) return { outcome: 'already', redriveId: before.id, events: before.events };
-    const events = await lockEvents(trx, scope);
-    const dead = events.filter((event) => event.state === 'dead');
-    if (dead.length === 0) return { outcome: events.some((event) => event.redriveId !== null) ? 'running' : 'nothing' };
-    return start(trx, command, scope, dead);
-  });
+  return db.transaction().execute((trx) => redriveWithin(trx, command, scope));
+}
+
+/** The same as a step of the caller's transaction. */
+export async function redriveWithin(trx: Trx, command: Command, scope: RedriveScope): Promise<RedriveResult> {
+  const before = await findRedriveByCommand(trx, command.commandId);
+  if (before) return { outcome: 'already', redriveId: before.id, events: before.events };
+  const events = await lockEvents(trx, scope);
+  const dead = events.filter((event) => event.state === 'dead');
+  if (dead.length === 0) return { outcome: events.some((event) => event.redriveId !== null) ? 'running' : 'nothing' };
+  return start(trx, command, scope, dead);
 }
 
 async function start(
@@ -67,7 +70,7 @@ async function start(
   scope: RedriveScope,
   dead: { provider: string; id: number; ticketId: number | null }[],
 ): Promise<RedriveResult> {
-  const ticketId = scope.of === 'ticket' ? scope.ticketId : dead[0]!.ticketId;
+  const ticketId = 'ticketId' in scope ? scope.ticketId : dead[0]!.ticketId;
   const redriveId = await insertRedrive(trx, {
     commandId: command.commandId,
     scope,
@@ -108,6 +111,7 @@ async function putOnRecord(
 function targetOf(scope: RedriveScope): string {
   switch (scope.of) {
     case 'ticket':
+    case 'stage':
       return `T-${scope.ticketId}`;
     case 'payment':
       return `${scope.provider} ${scope.transactionId}`;

@@ -18,7 +18,7 @@ export type Unsent = { lane: Lane; entitlements: Entitlement[] };
 
 /** For all users of a batch at once. Left out are those whom somebody else is telling about. */
 export async function takeUnsent(
-  deps: DeliverDeps,
+  deps: Pick<DeliverDeps, 'db'>,
   target: ActivationTarget,
   userIds: string[],
 ): Promise<Map<string, Unsent>> {

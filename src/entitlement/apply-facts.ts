@@ -174,7 +174,8 @@ function toText(time: Date | string | null): string | null {
   return time === null ? null : new Date(time).toISOString();
 }
 
-async function foldUsers(trx: Trx, userIds: string[], plans: Plans): Promise<void> {
+/** Locks the users and writes what they have by all their facts; what changes a fact calls it afterwards, in its transaction. */
+export async function foldUsers(trx: Trx, userIds: string[], plans: Plans): Promise<void> {
   await lockUsers(trx, userIds);
   const facts = await listFactsOfUsers(trx, userIds);
   const before = groupByUser(await listEntitlements(trx, userIds));

@@ -144,17 +144,21 @@ function concerns(cancellation: Fact, paid: Fact): boolean {
   return ofSubscription || ofTransaction;
 }
 
-/** An override's grant, and what later takes it back, are told apart by their subject. */
 function handGrants(facts: Fact[]): Grant[] {
-  return facts
-    .filter((fact) => fact.type === 'granted')
-    .map((fact) => ({
-      features: fact.detail?.feature ? [fact.detail.feature] : [],
-      start: fact.at.getTime(),
-      end: time(fact.detail?.periodEnd) ?? Number.POSITIVE_INFINITY,
-      revoked: false,
-      because: [fact],
-    }));
+  return facts.filter((fact) => fact.type === 'granted').map((fact) => handGrant(fact, facts));
+}
+
+/** An override's grant ends at its time, or when it is taken back: a cancellation of the same subject. */
+function handGrant(granted: Fact, facts: Fact[]): Grant {
+  const end = time(granted.detail?.periodEnd) ?? Number.POSITIVE_INFINITY;
+  const takings = facts.filter((fact) => fact.type === 'canceled' && subjectKey(fact) === subjectKey(granted));
+  return {
+    features: granted.detail?.feature ? [granted.detail.feature] : [],
+    start: granted.at.getTime(),
+    end: Math.min(end, ...takings.map((taken) => taken.at.getTime())),
+    revoked: takings.length > 0,
+    because: [granted, ...takings],
+  };
 }
 
 function toFeature(feature: string, grants: Grant[]): Feature {

@@ -9,9 +9,10 @@ type Writer = Kysely<Schema>;
  * `ticket`: a word under a ticket's card, silent and only when the chat has room (`{ text }`). `text`: as it stands
  * (`{ text, entities?, silent?, topic? }`; the topic is one of the chat's, else the one of tickets). `alarm`: the same, and before all that waits for its
  * reader. `digest`: the sender's own list of tickets that have no card yet. `page`: calls a person to the tickets of its pages, drawn from them;
- * `page_fallback`: the same in the group, of people who could not be written to.
+ * `page_fallback`: the same in the group, of people who could not be written to. `approval`: an override that waits for a second person, drawn from
+ * its row (`{ overrideId }`). `staged`: the progress of a retry in stages (`{ stagedId }`).
  */
-type NoticeKind = 'redrive' | 'ticket' | 'text' | 'digest' | 'alarm' | 'page' | 'page_fallback';
+type NoticeKind = 'redrive' | 'ticket' | 'text' | 'digest' | 'alarm' | 'page' | 'page_fallback' | 'approval' | 'staged';
 
 export type NoticeDraft = {
   /** Says the thing once: the same key again replaces the words of the message that is there. */

@@ -27,6 +27,7 @@ export type Act =
   | 'shift'
   | 'drill'
   | 'policy'
+  | 'override'
   | 'people'
   | 'freeze';
 
@@ -51,6 +52,7 @@ const ACTING: readonly Act[] = [
   'breaker',
   'shift',
   'drill',
+  'override',
 ];
 const RULING: readonly Act[] = [...ACTING, 'policy', 'people', 'freeze'];
 

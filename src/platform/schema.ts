@@ -28,6 +28,7 @@ type Policy = {
   hours: { zone: string; days: number[]; from: string; to: string };
   severities: Record<Severity, DutySeverity>;
 };
+export type OverrideState = 'requested' | 'approved' | 'executed' | 'reconciled' | 'reverted' | 'refused' | 'expired';
 export type Role = 'viewer' | 'engineer' | 'lead' | 'admin';
 
 type EventTable = {
@@ -529,6 +530,88 @@ type DeliveryMinuteTable = {
 
 type CallMinuteTable = { minute: Time; share: number; dependency: string; outcome: AttemptOutcome; calls: number };
 
+type OverrideTable = {
+  id: Generated<number>;
+  command_id: string;
+  user_id: string;
+  feature: string;
+  until: Time;
+  provider: string | null;
+  transaction_id: string | null;
+  ticket_id: number | null;
+  reason: string;
+  evidence: string | null;
+  params_hash: string;
+  state: Generated<OverrideState>;
+  requested_by: number;
+  requested_name: string;
+  requested_at: Time;
+  approve_until: Time;
+  decided_by: number | null;
+  decided_name: string | null;
+  decided_at: TimeOrNull;
+  approved_hash: string | null;
+  break_glass: Generated<boolean>;
+  review_until: TimeOrNull;
+  reviewed_by: number | null;
+  reviewed_name: string | null;
+  reviewed_at: TimeOrNull;
+  executed_at: TimeOrNull;
+  events_settled: Generated<number>;
+  settled_name: string | null;
+  settled_reason: string | null;
+  settled_at: TimeOrNull;
+  remind_at: TimeOrNull;
+  reminders: Generated<number>;
+  told_at: TimeOrNull;
+  tell_at: TimeOrNull;
+  tell_failures: Generated<number>;
+  tell_error: string | null;
+};
+
+export type StagedRedriveState = 'running' | 'done' | 'stopped';
+
+type StagedRedriveTable = {
+  id: Generated<number>;
+  command_id: string;
+  ticket_id: number;
+  person_id: number;
+  requested_by: string;
+  events: number[];
+  begun: Generated<number>;
+  redrive_id: number | null;
+  applied: Generated<number>;
+  failed: Generated<number>;
+  state: Generated<StagedRedriveState>;
+  started_at: DefaultTime;
+};
+
+export type GuidedPhase = 'asking' | 'acting' | 'ended';
+
+type GuidedTable = {
+  id: Generated<number>;
+  lane: string;
+  chat_id: number;
+  thread_id: number | null;
+  person_id: number;
+  form: string;
+  version: number;
+  phase: Generated<GuidedPhase>;
+  state: ColumnType<unknown, string | null | undefined, string | null>;
+  answers: ColumnType<Record<string, string>, string | undefined, string>;
+  screen: ColumnType<unknown, string | undefined, string>;
+  turn: Generated<number>;
+  last_update_id: number | null;
+  action: ColumnType<unknown, string | null | undefined, string | null>;
+  deadline: TimeOrNull;
+  message_id: number | null;
+  old_message_id: number | null;
+  wanted_revision: Generated<number>;
+  shown_revision: Generated<number>;
+  drawing_until: TimeOrNull;
+  changed_at: Time;
+};
+
 export type Schema = {
   event: EventTable;
   claim: ClaimTable;
@@ -578,4 +661,7 @@ export type Schema = {
   silenced_ticket: SilencedTicketView;
   delivery_minute: DeliveryMinuteTable;
   call_minute: CallMinuteTable;
+  override: OverrideTable;
+  guided: GuidedTable;
+  staged_redrive: StagedRedriveTable;
 };

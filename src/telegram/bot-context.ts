@@ -2,6 +2,7 @@ import type { FormattedString } from '@grammyjs/parse-mode';
 import type { InlineKeyboardMarkup } from '@grammyjs/types';
 import type { Breakers } from '../breaker/breakers.ts';
 import type { Plans } from '../entitlement/plans.ts';
+import type { OverrideDeps } from '../override/override-deps.ts';
 import type { Actor, Person } from '../people/person.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Db } from '../platform/database.ts';
@@ -30,6 +31,8 @@ export type BotDeps = {
   breakers: Pick<Breakers, 'list' | 'command'>;
   /** Seal the secrets of authenticators. */
   secretKeys: SealKeys;
+  /** What acts by hand ask of other rooms. */
+  overrides: Pick<OverrideDeps, 'isOnCall' | 'findCustomerChat'>;
   /** A product is told of entitlements; without one the row is the activation. */
   tellsProduct: boolean;
   /** The group as configured; where it has moved since is looked up at each update. */
@@ -57,6 +60,8 @@ export type Answer = {
   document?: { name: string; text: string };
   /** The message asks for the reason of this order; the answer to it gives the order. */
   question?: ReasonQuestion;
+  /** In place of a text: a form is begun, with what is known already. */
+  form?: { form: string; given: Record<string, string> };
   /** A PNG that stands above the text. */
   picture?: Buffer;
   /** The message shows this person a secret, and is deleted once it has been scanned. */

@@ -8,15 +8,19 @@ import { answerCode } from './bot-codes.ts';
 import { answerMessage, refuseElsewhere } from './bot-commands.ts';
 import type { Answer, BotDeps, Request } from './bot-context.ts';
 import { type Destination, sendAnswer } from './bot-reply.ts';
+import { findAskedOrder } from './breaker-order.ts';
 import { handlePress } from './buttons.ts';
 import { keepReasonQuestion } from './buttons-question-store.ts';
 import { parseCommand } from './commands/parse.ts';
+import type { Form } from './guided/form.ts';
+import { answerForm, pressForm, startForm } from './guided/guided.ts';
+import { parseGuidedButton } from './guided/screen.ts';
 import { type Place, placeOf, type Sender, senderOf } from './identify.ts';
 import { personalMenu, syncMenu } from './menus.ts';
 import { findCurrentChatId, migrateChat } from './sender-chat-store.ts';
 import { MASKED_CODE } from './update-masking.ts';
 
-export type UpdateTools = { deps: BotDeps; api: Api; me: UserFromGetMe };
+export type UpdateTools = { deps: BotDeps; api: Api; me: UserFromGetMe; forms: Form[] };
 
 /** `isProven`: it waited for a code, and the code was right. */
 type Again = { isProven: boolean };
@@ -38,8 +42,12 @@ export async function handleMessage(
   if (place === 'private' && message.text === MASKED_CODE)
     return answerCode(tools, request, message, (waiting) => handleAgain(tools, waiting));
   const command = parseCommand(message.text, me.username);
+  const isCancel = command?.name === 'cancel';
+  const isForForm = place === 'private' && (isCancel || (command === null && !(await findAskedOrder(deps, message))));
+  if (isForForm && (await answerForm(tools, request, update, message, isCancel))) return;
   const answer = await answerMessage(deps, request, { update, message, command });
   if (place === 'private' && command?.name === 'start') await openPrivateChat(tools, request);
+  if (answer?.form) return startForm(tools, request, message, answer.form);
   if (answer) await giveAnswer(tools, answerTo(message, place), answer);
 }
 
@@ -62,6 +70,7 @@ async function giveAnswer({ deps, api }: UpdateTools, to: Destination, answer: A
 export async function handleCallback(tools: UpdateTools, update: Update, again = FIRST): Promise<void> {
   const query = update.callback_query!;
   const { request, place } = await identify(tools, update, query.message?.chat, again);
+  if (parseGuidedButton(query.data)) return pressForm(tools, request, update, query);
   await handlePress(tools.deps, tools.api, { request, update, query, place, botId: tools.me.id });
 }
 

@@ -6,8 +6,12 @@ import type { Metrics } from '../platform/metrics.ts';
 import type { Wake } from '../platform/wake.ts';
 import { countAgainstBudget, createTelegramApi } from './api-client.ts';
 import type { BotDeps } from './bot-context.ts';
+import { createLoop } from './bot-loop.ts';
 import { createSetup } from './bot-setup.ts';
 import { handleCallback, handleMembership, handleMessage, type UpdateTools } from './bot-updates.ts';
+import type { Form } from './guided/form.ts';
+import { FORMS } from './guided/forms.ts';
+import { runGuidedOnce } from './guided/guided.ts';
 import { createInbox, type DeadUpdate } from './inbox.ts';
 import { createPoller } from './poller.ts';
 import { createCodeTaker } from './typed-code.ts';
@@ -22,6 +26,8 @@ export type TelegramInDeps = Omit<BotDeps, 'wake'> & {
   publicUrl: string | null;
   webhookSecret: string | null;
   replicaId: string;
+  /** The forms there are, if not all of them. */
+  forms?: Form[];
   /** Opens the ticket of an update that nobody could handle. */
   onDeadUpdate: (dead: DeadUpdate) => Promise<void>;
 };
@@ -57,16 +63,18 @@ export function createTelegramIn(deps: TelegramInDeps): TelegramIn {
   const onStored = () => deps.wake('update');
   const takeCode = createCodeTaker(deps);
   const poller = webhook ? null : createPoller({ ...deps, api, holder: deps.replicaId, onStored, takeCode });
+  const guided = createGuidedSweep(deps, api);
   let stopListening = () => {};
   return {
     start: () => {
+      guided.start();
       stopListening = deps.wake.on('update', inbox.kick);
       setup.start();
       poller?.start();
     },
     stop: async () => {
       stopListening();
-      await Promise.all([setup.stop(), poller?.stop()]);
+      await Promise.all([setup.stop(), poller?.stop(), guided.stop()]);
       await inbox.stop();
     },
     state: () => {
@@ -80,6 +88,22 @@ export function createTelegramIn(deps: TelegramInDeps): TelegramIn {
   };
 }
 
+/** Soon enough that nobody presses a question that should have expired. */
+const GUIDED_SWEEP_MS = 5_000;
+
+function createGuidedSweep(deps: TelegramInDeps, api: Api) {
+  return createLoop({
+    run: async () => {
+      await runGuidedOnce({ deps, api, forms: deps.forms ?? FORMS });
+      return GUIDED_SWEEP_MS;
+    },
+    onError: (error) => {
+      deps.log.warn({ err: error }, 'forms were not looked after');
+      return GUIDED_SWEEP_MS;
+    },
+  });
+}
+
 function readWebhook({ publicUrl, webhookSecret }: TelegramInDeps): { url: string; secret: string } | null {
   if (publicUrl === null) return null;
   checkSecret(webhookSecret ?? '');
@@ -90,7 +114,7 @@ function readWebhook({ publicUrl, webhookSecret }: TelegramInDeps): { url: strin
 function createBot(deps: TelegramInDeps, api: Api): Bot {
   countAgainstBudget(api, { db: deps.db, now: () => deps.clock.now(), isCounted: (chatId) => chatId < 0 });
   const bot = new Bot(deps.token, { client: { apiRoot: deps.apiRoot.replace(/\/+$/, ''), timeoutSeconds: 30 } });
-  const tools = (me: UserFromGetMe): UpdateTools => ({ deps, api, me });
+  const tools = (me: UserFromGetMe): UpdateTools => ({ deps, api, me, forms: deps.forms ?? FORMS });
   bot.on('message', (ctx) => handleMessage(tools(ctx.me), ctx.update as Update, ctx.message));
   bot.on('callback_query', (ctx) => handleCallback(tools(ctx.me), ctx.update as Update));
   bot.on('my_chat_member', (ctx) => handleMembership(tools(ctx.me), ctx.update as Update));

@@ -79,4 +79,5 @@ export const BREAKER_HOW_TO = `To act, with a reason that everybody will see:
 /breaker trip <name> [30m] <reason>: nothing is called, until the end or until released
 /breaker release <name> <reason>: ends a trip by probing first, or a hold
 /breaker reset <name> <reason>: closed at once, the counts forgotten; what waits comes back slowly
-/breaker hold <name> 10m <reason>: called whatever fails, for an hour at most`;
+/breaker hold <name> 10m <reason>: called whatever fails, for an hour at most
+/breaker trip, or release, reset, hold, alone: asks step by step`;

@@ -18,7 +18,7 @@ import { markPrivateChat } from '../people/person-store.ts';
 import type { BotDeps, Scope } from './bot-context.ts';
 import { sendAnswer } from './bot-reply.ts';
 import type { PressAnswer } from './buttons-answer.ts';
-import type { TicketAction } from './buttons-data.ts';
+import { formatOverrideLink, type TicketAction } from './buttons-data.ts';
 import { askToWhom, pressDuty } from './buttons-duty.ts';
 import { answerAct } from './buttons-outcome.ts';
 import { pressRetry } from './buttons-retry.ts';
@@ -39,6 +39,7 @@ export type TicketPress = {
   chatId: number;
   messageId: number;
   scope: Scope;
+  bot: { username: string };
 };
 
 /** Somebody who may presses a button of a ticket. Each says what is true afterwards. */
@@ -70,6 +71,8 @@ export async function pressTicketButton(
       return askToWhom(deps, api, press, answer);
     case 'timeline':
       return showTimeline(deps, api, press, answer);
+    case 'override':
+      return answer.lead(formatOverrideLink(press.bot.username, press.ticketId));
   }
 }
 

@@ -12,6 +12,8 @@ export type PressAnswer = {
   say: (text: string, isImportant?: boolean) => Promise<void>;
   /** The same, for what must reach them: false when it was too late. */
   tell: (text: string) => Promise<boolean>;
+  /** Leads them to a chat of ours, by a link Telegram opens for them. */
+  lead: (url: string) => Promise<void>;
   /** Ends the spinner of a press that said nothing, if it still turns. */
   end: () => Promise<void>;
 };
@@ -22,10 +24,10 @@ export type PressAnswer = {
  */
 export function createPressAnswer(api: Api, callbackId: string, log: Logger): PressAnswer {
   let answered: Promise<boolean> | undefined;
-  const answer = async (text: string, isImportant: boolean): Promise<boolean> => {
+  const answer = async (text: string, isImportant: boolean, url?: string): Promise<boolean> => {
     clearTimeout(timer);
     if (answered) return false;
-    answered = send(api, log, callbackId, text, isImportant);
+    answered = send(api, log, callbackId, { text, isImportant, ...(url === undefined ? {} : { url }) });
     return answered;
   };
   const timer = setTimeout(() => answer('⏳ Working…', false), AT_THE_LATEST_MS);
@@ -34,6 +36,9 @@ export function createPressAnswer(api: Api, callbackId: string, log: Logger): Pr
       await answer(text, isImportant);
     },
     tell: (text) => answer(text, true),
+    lead: async (url) => {
+      await answer('', false, url);
+    },
     end: async () => {
       await answer('', false);
     },
@@ -53,14 +58,22 @@ export function createLateAnswer(api: Api, log: Logger, personId: number): Press
       await tell(text);
     },
     tell,
+    lead: async (url) => {
+      await tell(url);
+    },
     end: async () => {},
   };
 }
 
-async function send(api: Api, log: Logger, callbackId: string, text: string, isImportant: boolean): Promise<boolean> {
+async function send(
+  api: Api,
+  log: Logger,
+  callbackId: string,
+  { text, isImportant, ...link }: { text: string; isImportant: boolean; url?: string },
+): Promise<boolean> {
   try {
     const shown = Array.from(text).slice(0, TEXT_LENGTH_MAX).join('');
-    await api.answerCallbackQuery(callbackId, { text: shown, show_alert: isImportant }, callSignal());
+    await api.answerCallbackQuery(callbackId, { text: shown, show_alert: isImportant, ...link }, callSignal());
     return true;
   } catch (error) {
     const isTooLate = error instanceof GrammyError && error.error_code === 400;

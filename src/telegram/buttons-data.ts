@@ -1,4 +1,5 @@
 import { findOrder, type Order } from './breaker-words.ts';
+import { type OverrideButton, parseOverrideButton } from './buttons-override-data.ts';
 
 /** What a button carries: at most 64 bytes, and nothing that could not be looked up again. */
 const DATA_BYTES_MAX = 64;
@@ -17,6 +18,7 @@ export const TICKET_ACTIONS = [
   'snooze',
   'escalate',
   'timeline',
+  'override',
 ] as const;
 export type TicketAction = (typeof TICKET_ACTIONS)[number];
 
@@ -24,6 +26,7 @@ export type ButtonData =
   | { kind: 'ticket'; ticketId: number; action: TicketAction; revision: number }
   | { kind: 'payment'; provider: string; transactionId: string }
   | ({ kind: 'breaker' } & BreakerButton)
+  | ({ kind: 'override' } & OverrideButton)
   | ({ kind: 'hand' } & HandOverButton);
 
 /** Who shall have the ticket from now on. */
@@ -33,11 +36,17 @@ export type HandOverButton = { ticketId: number; toId: number; revision: number 
 export type BreakerButton = { ticketId: number; order: Order; epoch: number };
 
 /**
- * `t:<ticket>:<action>:<revision>`, `b:<ticket>:<order>:<epoch>`, `h:<ticket>:<person>:<revision>` or `p:retry:<provider>:<transaction>`;
- * null for a button of another version.
+ * `t:<ticket>:<action>:<revision>`, `b:<ticket>:<order>:<epoch>`, `h:<ticket>:<person>:<revision>`, `p:retry:<provider>:<transaction>` or an
+ * override's; null for a button of another version.
  */
 export function parseButton(data = ''): ButtonData | null {
-  return parseTicketButton(data) ?? parseBreakerButton(data) ?? parseHandOverButton(data) ?? parsePaymentButton(data);
+  return (
+    parseTicketButton(data) ??
+    parseBreakerButton(data) ??
+    parseHandOverButton(data) ??
+    parseOverrideButton(data) ??
+    parsePaymentButton(data)
+  );
 }
 
 function parseTicketButton(data: string): ButtonData | null {
@@ -87,6 +96,18 @@ const LINK_LENGTH_MAX = 64;
 export function formatRetryLink(username: string, transactionId: string): string | null {
   const payload = `r_${Buffer.from(transactionId).toString('base64url')}`;
   return payload.length <= LINK_LENGTH_MAX ? `https://t.me/${username}?start=${payload}` : null;
+}
+
+/** Into the private chat, where access is given by hand; of a ticket, for the payment it shows. */
+export function formatOverrideLink(username: string, ticketId: number | null): string {
+  return `https://t.me/${username}?start=${ticketId === null ? 'override' : `o_${ticketId}`}`;
+}
+
+/** The ticket a link names, or none; undefined for any other payload. */
+export function parseOverridePayload(payload: string): { ticketId: number | null } | undefined {
+  if (payload === 'override') return { ticketId: null };
+  const [, ticketId] = /^o_([1-9]\d{0,14})$/.exec(payload) ?? [];
+  return ticketId === undefined ? undefined : { ticketId: Number(ticketId) };
 }
 
 const BREAKER_PAYLOAD = 'breaker';

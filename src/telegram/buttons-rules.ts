@@ -1,6 +1,7 @@
 import type { Act, Risk } from '../people/person.ts';
 import type { Order } from './breaker-words.ts';
 import type { ButtonData, TicketAction } from './buttons-data.ts';
+import type { OverrideAction } from './buttons-override-data.ts';
 
 type PressRule = { act: Act; risk: Risk };
 
@@ -20,6 +21,7 @@ export const PRESS_RULES = {
     snooze: { act: 'acknowledge', risk: 'R1' },
     escalate: { act: 'acknowledge', risk: 'R1' },
     timeline: { act: 'read', risk: 'R0' },
+    override: { act: 'override', risk: 'R0' },
   } satisfies Record<TicketAction, PressRule>,
   breaker: {
     trip: { act: 'breaker', risk: 'R2' },
@@ -28,6 +30,14 @@ export const PRESS_RULES = {
     hold: { act: 'breaker', risk: 'R2' },
   } satisfies Record<Order, PressRule>,
   hand: { over: { act: 'acknowledge', risk: 'R1' } satisfies PressRule },
+  override: {
+    approve: { act: 'override', risk: 'R3' },
+    refuse: { act: 'override', risk: 'R1' },
+    glass: { act: 'override', risk: 'R3' },
+    review: { act: 'override', risk: 'R1' },
+    reconcile: { act: 'override', risk: 'R2' },
+    revert: { act: 'override', risk: 'R2' },
+  } satisfies Record<OverrideAction, PressRule>,
   payment: { retry: { act: 'retry', risk: 'R2' } satisfies PressRule },
 };
 
@@ -39,6 +49,8 @@ export function ruleOf(button: ButtonData): PressRule {
       return PRESS_RULES.breaker[button.order];
     case 'hand':
       return PRESS_RULES.hand.over;
+    case 'override':
+      return PRESS_RULES.override[button.action];
     case 'payment':
       return PRESS_RULES.payment.retry;
   }

@@ -1,5 +1,6 @@
 import type { CallbackQuery, Update } from '@grammyjs/types';
 import type { Api } from 'grammy';
+import { overrideName } from '../override/override-words.ts';
 import { type Admission, type Attempt, admit, type Flaw } from './admission.ts';
 import { CODE_WANTED_TEXT } from './admission-text.ts';
 import type { BotDeps, Request } from './bot-context.ts';
@@ -9,6 +10,7 @@ import { createLateAnswer, createPressAnswer, type PressAnswer } from './buttons
 import { pressBreaker } from './buttons-breaker.ts';
 import { type ButtonData, parseButton } from './buttons-data.ts';
 import { pressHandOver } from './buttons-duty.ts';
+import { pressOverride } from './buttons-override.ts';
 import { ruleOf } from './buttons-rules.ts';
 import { say } from './commands/command.ts';
 import { retryPayment } from './commands/retry.ts';
@@ -76,6 +78,7 @@ async function refuse(deps: BotDeps, api: Api, press: Press, answer: PressAnswer
 async function act(deps: BotDeps, api: Api, press: Press, button: ButtonData, answer: PressAnswer): Promise<void> {
   const commandId = `press:${press.query.id}`;
   if (button.kind === 'payment') return answer.say(await retryPayment(deps, press.request, button, commandId));
+  if (button.kind === 'override') return pressOverride(deps, press.request, button, answer);
   const { chat, message_id: messageId } = press.query.message!;
   const person = press.request.person!;
   if (button.kind === 'breaker')
@@ -85,13 +88,14 @@ async function act(deps: BotDeps, api: Api, press: Press, button: ButtonData, an
   await pressTicketButton(
     deps,
     api,
-    { ...button, person, commandId, chatId: chat.id, messageId, scope: press.request.scope },
+    { ...button, person, commandId, chatId: chat.id, messageId, scope: press.request.scope, bot: press.request.bot },
     answer,
   );
 }
 
 function describeButton(button: ButtonData): { action: string; target: string } {
   if (button.kind === 'payment') return { action: 'press:retry', target: `${button.provider} ${button.transactionId}` };
+  if (button.kind === 'override') return { action: `press:${button.action}`, target: overrideName(button.overrideId) };
   if (button.kind === 'breaker') return { action: `press:${button.order}`, target: `breaker of T-${button.ticketId}` };
   if (button.kind === 'hand') return { action: `press:handover:${button.toId}`, target: `T-${button.ticketId}` };
   return { action: `press:${button.action}`, target: `T-${button.ticketId}` };

@@ -240,6 +240,7 @@ function mendButtons(
   return [
     ...(retryable ? [button(ticket.deadEvents > 1 ? '🔁 Retry…' : '🔁 Retry', 'retry')] : []),
     ...(isRefusal(ticket) ? [button('🔏 Verify again', 'verify')] : []),
+    ...(retryable || isRefusal(ticket) ? [button('🛠 Override… ↗', 'override')] : []),
   ];
 }
 

@@ -1,4 +1,5 @@
 import { findRedriveReport } from '../delivery/redrive.ts';
+import { findStaged } from '../delivery/staged-redrive.ts';
 import { fallBackPages, listPageLines, markPagesDelivered } from '../duty/page-store.ts';
 import {
   deferNotice,
@@ -9,6 +10,7 @@ import {
   type PendingNotice,
   pausePrivateNotices,
 } from '../notice/notice-store.ts';
+import { findOverride } from '../override/override-store.ts';
 import { markPrivateChat } from '../people/person-store.ts';
 import { type BudgetRequest, decidePrivateBudget } from './budget.ts';
 import { findLastSpending } from './budget-store.ts';
@@ -16,7 +18,8 @@ import { listDigestLines, markDigestShown } from './card-digest-store.ts';
 import type { DrawingDeps } from './card-drawing.ts';
 import { findCardMessage } from './card-store.ts';
 import type { Picture } from './card-text.ts';
-import { renderRedrive, renderText } from './notice-text.ts';
+import { renderRedrive, renderStaged, renderText } from './notice-text.ts';
+import { renderApproval } from './override-text.ts';
 import { renderPage, renderPageFallback } from './page-text.ts';
 import type { CallDeps, CallResult } from './sender-call.ts';
 import { type ChatLane, pauseChat } from './sender-chat-store.ts';
@@ -164,6 +167,15 @@ async function renderNotice(deps: CallDeps, notice: PendingNotice): Promise<Sayi
     case 'page_fallback': {
       const lines = await listPageLines(deps.db, notice.key, 'group');
       return lines.length === 0 ? null : { picture: renderPageFallback(lines), silent: false, shownTicketIds: [] };
+    }
+    case 'staged': {
+      const staged = await findStaged(deps.db, Number(notice.body.stagedId));
+      return staged && { picture: renderStaged(staged), silent: false, shownTicketIds: [] };
+    }
+    case 'approval': {
+      const override = await findOverride(deps.db, Number(notice.body.overrideId));
+      const picture = override && renderApproval(override, 'group', deps.clock.now());
+      return picture && { picture, silent: false, shownTicketIds: [] };
     }
     case 'ticket':
     case 'alarm':

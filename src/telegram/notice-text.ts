@@ -1,5 +1,6 @@
 import type { MessageEntity } from '@grammyjs/types';
 import type { RedriveReport } from '../delivery/redrive.ts';
+import type { StagedRedrive } from '../delivery/staged-redrive.ts';
 import type { Picture } from './card-text.ts';
 import { oneLine } from './line-words.ts';
 
@@ -18,6 +19,26 @@ export function renderText(body: Record<string, unknown>): Picture {
     entities: Array.isArray(body.entities) && !isTooLong ? (body.entities as MessageEntity[]) : [],
     keyboard: { inline_keyboard: [] },
   };
+}
+
+/** `🔁 Retry of 38 on T-1042 by Ann: 6 applied, 32 running`; one that stopped says what it left alone. */
+export function renderStaged(staged: StagedRedrive): Picture {
+  const { ticketId, requestedBy, events, begun, applied, failed, state } = staged;
+  const running = begun - applied - failed;
+  const left = events.length - begun;
+  const parts = [
+    `${applied.toLocaleString('en-US')} applied`,
+    count(failed, 'failed'),
+    state === 'running' ? count(running, 'running') : null,
+    count(left, state === 'stopped' ? 'not tried' : 'to come'),
+  ].filter((part) => part !== null);
+  const end = {
+    running: '',
+    done: failed === 0 ? ' ✓' : '',
+    stopped: '\n✋ Stopped: too many of a stage failed. What was not tried is as it was.',
+  };
+  const text = `🔁 Retry of ${events.length.toLocaleString('en-US')} on T-${ticketId} by ${oneLine(requestedBy, 64)}: ${parts.join(', ')}${end[state]}`;
+  return { text, entities: [], keyboard: { inline_keyboard: [] } };
 }
 
 /** `🔁 Retry by Ann: tx456 applied ✓`; of several: `🔁 Retry of 38 by Ann: 30 applied, 2 failed, 6 running`. */

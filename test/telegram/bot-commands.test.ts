@@ -126,10 +126,19 @@ describe('/retry', () => {
     (await db.selectFrom('event').select('state').where('transaction_id', '=', transaction).executeTakeFirstOrThrow())
       .state;
 
-  test('in private it runs, and the outcome is promised to who asked', async () => {
+  const retry = async (transaction: string) => {
+    const asked = await ask(ANN, ANN, `/retry ${transaction}`);
+    await telegram().press(ANN, ANN, asked.messageId, '🔁 Retry').answer;
+    await settle();
+    return { asked, told: telegram().message(ANN, asked.messageId) };
+  };
+
+  test('in private it says what would happen, runs when that is confirmed, and promises the outcome to who asked', async () => {
     const { transactions } = await seedTicket(1);
     await open(ANN);
-    expect((await ask(ANN, ANN, `/retry ${transactions[0]}`)).text).toContain('Retrying 1 payment');
+    const { asked, told } = await retry(transactions[0]!);
+    expect(asked.text).toMatch(/2\/2[\s\S]*1 webhook given up would be tried again/);
+    expect(told.text).toContain('Retrying 1 payment');
     expect(await stateOf(transactions[0]!)).toBe('pending');
     const notice = await db
       .selectFrom('notice')
@@ -143,10 +152,20 @@ describe('/retry', () => {
   test('while it runs, and when there is nothing to retry, it says so', async () => {
     const { transactions } = await seedTicket(1);
     await open(ANN);
-    await ask(ANN, ANN, `/retry ${transactions[0]}`);
-    expect((await ask(ANN, ANN, `/retry ${transactions[0]}`)).text).toContain('still running');
+    await retry(transactions[0]!);
+    expect((await ask(ANN, ANN, `/retry ${transactions[0]}`)).text).toContain('is being tried by itself');
     await db.updateTable('event').set({ state: 'applied' }).where('transaction_id', '=', transactions[0]!).execute();
     expect((await ask(ANN, ANN, `/retry ${transactions[0]}`)).text).toContain('Nothing to retry');
+  });
+
+  test('unconfirmed it changes nothing, nor does a confirmation that is typed', async () => {
+    const { transactions } = await seedTicket(1);
+    await open(ANN);
+    await ask(ANN, ANN, `/retry ${transactions[0]}`);
+    expect((await ask(ANN, ANN, ' yes ')).text).toContain('Press “🔁 Retry”, or Cancel');
+    expect(await stateOf(transactions[0]!)).toBe('dead');
+    telegram().say(ANN, ANN, '/cancel');
+    await settle();
   });
 
   test('in the group it changes nothing and leads into the private chat, where the button is the act', async () => {

@@ -34,6 +34,7 @@ async function telegramIn(more: Partial<TelegramInDeps> = {}): Promise<TelegramI
     plans: {},
     breakers: { list: async () => [], command: async () => Promise.reject(new Error('nobody orders')) },
     tellsProduct: false,
+    overrides: { isOnCall: async () => true, findCustomerChat: async () => null },
     secretKeys: [Buffer.alloc(32, 'seal')],
     verifyAgain: async () => ({ tried: 0, accepted: 0, stillRefused: 0, causes: {} }),
     onDeadUpdate: async () => {},

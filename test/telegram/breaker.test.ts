@@ -128,7 +128,6 @@ describe('/breaker with an order, in private', () => {
 
   test.each<[string, string, RegExp]>([
     ['an unknown breaker', 'trip nowhere a test', /no breaker nowhere\. There (is|are) .*provider:p1/],
-    ['no name', 'trip', /trip which one\?/],
     ['an unknown order', 'explode NAME a test', /don’t know how to explode/],
     ['a hold without an end', 'hold NAME a test', /needs an end/],
     ['a hold without an end and without a reason', 'hold NAME', /needs an end/],

@@ -96,14 +96,14 @@ test.each<[Partial<TicketView>, string]>([
 });
 
 test.each<[Partial<TicketView>, string[]]>([
-  [{}, ['👀 Acknowledge', '🔍 Inspect', '🔁 Retry…']],
-  [{ deadEvents: 1 }, ['👀 Acknowledge', '🔍 Inspect', '🔁 Retry']],
-  [{ state: 'acknowledged', ownerName: 'Ann' }, ['✅ Resolve', '🔍 Inspect', '🔁 Retry…']],
+  [{}, ['👀 Acknowledge', '🔍 Inspect', '🔁 Retry…', '🛠 Override… ↗']],
+  [{ deadEvents: 1 }, ['👀 Acknowledge', '🔍 Inspect', '🔁 Retry', '🛠 Override… ↗']],
+  [{ state: 'acknowledged', ownerName: 'Ann' }, ['✅ Resolve', '🔍 Inspect', '🔁 Retry…', '🛠 Override… ↗']],
   [{ state: 'resolved', resolvedAt: NOW }, ['↩️ Reopen', '🔍 Inspect']],
   [{ state: 'merged' }, ['🔍 Inspect']],
   [
     { stage: 'intake', errorFamily: 'signature: wrong_secret', refusals: 2, deadEvents: 0 },
-    ['👀 Acknowledge', '🔍 Inspect', '🔏 Verify again'],
+    ['👀 Acknowledge', '🔍 Inspect', '🔏 Verify again', '🛠 Override… ↗'],
   ],
   [{ stage: 'intake', errorFamily: 'conflict', deadEvents: 0 }, ['👀 Acknowledge', '🔍 Inspect']],
 ])('%j offers %j', (changes, expected) => {
@@ -117,6 +117,7 @@ test('a button carries the ticket, the act and the revision it was drawn with', 
     't:1042:retry:7',
     't:1042:snooze:7',
     't:1042:escalate:7',
+    't:1042:override:7',
   ]);
 });
 

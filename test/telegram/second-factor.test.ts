@@ -199,7 +199,7 @@ describe('a command that needs a code', () => {
     aheadMs += 6 * MINUTE_MS;
     const { transactions } = await seedTicket(1);
     expect((await ask(ANN, ANN, `/retry ${transactions[0]}`)).text).toContain('needs a code');
-    expect((await ask(ANN, ANN, codeOf(ANN))).text).toContain('Retrying 1 payment');
+    expect((await ask(ANN, ANN, codeOf(ANN))).text).toContain('1 webhook given up would be tried again');
   });
 
   test('in the group it only leads to the private chat, for which no code is needed', async () => {

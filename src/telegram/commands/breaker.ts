@@ -24,6 +24,8 @@ export const breaker: Command = {
     const asked = parseBreakerArgs(request.args);
     if (asked.asked === 'list') return showBreakers(deps, request);
     if (request.scope === 'group') return sendToPrivate(request.bot.username);
+    if (asked.asked === 'nothing_named')
+      return { ...say(''), form: { form: 'breaker', given: { order: asked.order } } };
     return asked.asked === 'order' ? order(deps, request, asked) : sayHow(asked);
   },
 };
@@ -46,11 +48,8 @@ function sendToPrivate(username: string): Answer {
   return { text, keyboard: { inline_keyboard: [[{ text: '🔌 Go there ↗', url: formatBreakerLink(username) }]] } };
 }
 
-function sayHow(asked: Exclude<AskedOfBreaker, { asked: 'order' | 'list' }>): Answer {
-  const what =
-    asked.asked === 'unknown'
-      ? `I don’t know how to ${oneLine(asked.word, 40)} a breaker.`
-      : `${asked.order} which one?`;
+function sayHow({ word }: Extract<AskedOfBreaker, { asked: 'unknown' }>): Answer {
+  const what = `I don’t know how to ${oneLine(word, 40)} a breaker.`;
   return say(`🤔 ${what} Nothing has changed.\n\n${BREAKER_HOW_TO}`);
 }
 

@@ -1,5 +1,7 @@
 import type { Scope } from '../bot-context.ts';
+import { approvals } from './approvals.ts';
 import { breaker } from './breaker.ts';
+import { cancel } from './cancel.ts';
 import type { Command } from './command.ts';
 import { drill } from './drill.ts';
 import { enroll } from './enroll.ts';
@@ -9,6 +11,7 @@ import { createHelp } from './help.ts';
 import { me } from './me.ts';
 import { note } from './note.ts';
 import { oncall } from './oncall.ts';
+import { override } from './override.ts';
 import { policy } from './policy.ts';
 import { retry } from './retry.ts';
 import { roles } from './roles.ts';
@@ -25,6 +28,8 @@ const COMMANDS: Command[] = [
   ticket,
   tx,
   retry,
+  override,
+  approvals,
   breaker,
   stats,
   note,
@@ -41,6 +46,7 @@ const COMMANDS: Command[] = [
   roles,
   freeze,
   unfreeze,
+  cancel,
   createHelp(menuOf),
   start,
 ];

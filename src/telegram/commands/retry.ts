@@ -8,6 +8,7 @@ import type { Schema } from '../../platform/schema.ts';
 import type { Answer, BotDeps, Request } from '../bot-context.ts';
 import { formatRetryLink } from '../buttons-data.ts';
 import { paymentsWords } from '../buttons-text.ts';
+import { formatPaymentAnswer } from '../guided/payment-answer.ts';
 import { idWords } from '../payment-text.ts';
 import { type Command, say, sayExample } from './command.ts';
 import { findPayment } from './find-payment.ts';
@@ -24,9 +25,11 @@ export const retry: Command = {
   run: async (deps, request) => {
     if (request.args === '') return sayExample(retry, 'Which payment? Send its transaction id.');
     if (request.scope === 'group') return sendToPrivate(request.bot.username, request.args);
+    if (/^T-\d+$/i.test(request.args))
+      return { ...say(''), form: { form: 'retry-many', given: { ticket: request.args } } };
     const found = await findPayment(deps, request.args);
     if (found.found !== 'one') return sayNotOne(found, 'retry');
-    return say(await retryPayment(deps, request, found.view, `update:${request.updateId}`));
+    return { ...say(''), form: { form: 'retry', given: { payment: formatPaymentAnswer(found.view) } } };
   },
 };
 
