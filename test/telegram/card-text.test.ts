@@ -115,9 +115,9 @@ test('a button carries the ticket, the act and the revision it was drawn with', 
     't:1042:ack:7',
     't:1042:inspect:7',
     't:1042:retry:7',
+    't:1042:override:7',
     't:1042:snooze:7',
     't:1042:escalate:7',
-    't:1042:override:7',
   ]);
 });
 

@@ -54,7 +54,7 @@ describe('where it was sent', () => {
 });
 
 const ADMINS =
-  'tickets ticket tx retry breaker stats note oncall shift resolve severity merge export drill policy me enroll roles freeze help start'.split(
+  'tickets ticket tx retry override approvals breaker stats note oncall shift resolve severity merge export drill policy me enroll roles freeze cancel help start'.split(
     ' ',
   );
 
