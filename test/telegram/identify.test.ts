@@ -53,7 +53,10 @@ describe('where it was sent', () => {
   });
 });
 
-const ADMINS = 'tickets ticket tx retry breaker note me enroll roles freeze help start'.split(' ');
+const ENGINEERS = 'tickets ticket tx retry override approvals breaker note me enroll cancel help start'.split(' ');
+const ADMINS = 'tickets ticket tx retry override approvals breaker note me enroll roles freeze cancel help start'.split(
+  ' ',
+);
 
 describe('menus', () => {
   const person = (telegramId: number, role: Person['role'], privateChat: boolean): Person => ({
@@ -77,8 +80,8 @@ describe('menus', () => {
     expect(named).toEqual([
       ['all_private_chats', ['start', 'help']],
       [-100, ['tickets', 'ticket', 'tx', 'breaker', 'note', 'help']],
-      [1, ['tickets', 'ticket', 'tx', 'retry', 'breaker', 'note', 'me', 'enroll', 'help', 'start']],
-      [2, ['tickets', 'ticket', 'tx', 'breaker', 'me', 'enroll', 'help', 'start']],
+      [1, ENGINEERS],
+      [2, ['tickets', 'ticket', 'tx', 'breaker', 'me', 'enroll', 'cancel', 'help', 'start']],
       [4, ADMINS],
     ]);
   });
