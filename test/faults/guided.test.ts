@@ -102,8 +102,8 @@ test('killed as a retry of many is confirmed, each of them is tried and none is 
   }, 60_000);
   product.work();
   await database.pool.query('update second_factor set verified_at = clock_timestamp()');
-  await chat.ask(`/retry ${ticket!.id}`, { shows: /7 payments would be tried again/ });
-  await killed(() => telegram.press(ANN, ANN, latest().messageId, 'Retry them'));
+  const asked = await chat.ask(`/retry ${ticket!.id}`, { shows: /7 payments would be tried again/ });
+  await killed(() => telegram.press(ANN, ANN, asked.messageId, 'Retry them'));
   await chat.message(ANN, /Retry of 7 on T-\d+ by Ann: 7 applied ✓/, 60_000);
   for (let n = 0; n < 7; n += 1) expect((await api.eventOf('acme', `tx-many${n}`)).attempts).toHaveLength(2);
 }, 120_000);

@@ -32,6 +32,7 @@ async function findBroken(db: Kysely<Schema>): Promise<Record<string, Found>> {
     'one cause is one ticket': await listTwinTickets(db),
     'attempts are numbered from 1 without gaps': await listGaps(db),
     'a state says what it must': await listOddStates(db),
+    'what was given by hand was approved, once': await listOddGrants(db),
   };
   return Object.fromEntries(Object.entries(found).filter(([, rows]) => rows.length > 0));
 }
@@ -118,6 +119,19 @@ const listGaps = (db: Kysely<Schema>) =>
         left join attempt a on a.provider = e.provider and a.event_id = e.id
         group by e.provider, e.id
         having e.attempts <> count(a.*) or e.attempts <> coalesce(max(a.n), 0) or e.tries > e.attempts`,
+  );
+
+/** Every override in force is one fact, taken back if it was; and no fact of a hand is without its override. */
+const listOddGrants = (db: Kysely<Schema>) =>
+  list(
+    db,
+    sql`select o.id, o.state, count(f.*) filter (where f.effect = 'granted') as granted, count(f.*) filter (where f.effect = 'taken_back') as taken
+        from override o left join fact f on f.provider = 'override' and f.subject = 'override:' || o.id
+        group by o.id
+        having count(f.*) filter (where f.effect = 'granted') <> (o.executed_at is not null)::int
+          or count(f.*) filter (where f.effect = 'taken_back') <> (o.state = 'reverted')::int
+        union all select null, f.subject, null, null from fact f where f.provider = 'override'
+          and not exists (select from override o where f.subject = 'override:' || o.id)`,
   );
 
 const listOddStates = (db: Kysely<Schema>) =>
