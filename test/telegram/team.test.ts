@@ -105,7 +105,7 @@ describe('/freeze', () => {
         /Frozen by Ben since \d\d:\d\d UTC: the provider moves\. Nothing was done/,
       );
     expect((await ask(ANN, GROUP, '/tickets')).text).toContain(`T-${ticketId}`);
-    expect(await press(ANN, card, 'Inspect')).toContain('Sent to you in private');
+    expect(await press(ANN, card, 'Inspect')).toContain('our private chat');
     expect((await ask(BEN, BEN, '/freeze off')).text).toContain('The freeze is over');
     expect(await press(ANN, card, 'Acknowledge')).toContain('is yours now');
     expect(await notices()).toEqual(
