@@ -27,8 +27,7 @@ export async function measureStorms(bench: Bench): Promise<Measured> {
   const world = await openWorld(bench);
   world.sandbox.telegram.startPrivate(ANN);
   const grave = watchCauses(world);
-  await bench.load.prepare(failures);
-  const load = bench.load.pace({ port: world.service.port, perSecond: failures / seconds, count: failures });
+  const load = loadEvenly(bench, world.service.port, { failures, seconds });
   const presses = await pressThroughout(world, seconds);
   await load;
   await waitForFailures(world.databaseUrl, failures);
@@ -75,6 +74,21 @@ export async function measureStorms(bench: Bench): Promise<Measured> {
     ],
     raw: { presses, firstGraveMs, refused, missing },
   };
+}
+
+/** A minute at a time: a connection that this slow a load leaves unused for longer is closed by the server. */
+async function loadEvenly(
+  { load }: Bench,
+  port: number,
+  { failures, seconds }: { failures: number; seconds: number },
+): Promise<void> {
+  const perSecond = failures / seconds;
+  const perMinute = Math.ceil(perSecond * 60);
+  for (let sent = 0; sent < failures; sent += perMinute) {
+    const count = Math.min(perMinute, failures - sent);
+    await load.prepare(count);
+    await load.pace({ port, perSecond, count });
+  }
 }
 
 /** The product refuses one user after the other, each in the next of forty ways; remembers when the first of these had twenty people. */
