@@ -47,12 +47,22 @@ async function answerCalls(trx: Transaction<Schema>, tickets: ServedTicket[], at
   const roster = await readRoster(trx, at);
   const people = new Map((await listActivePeople(trx)).map((person) => [person.telegramId, person]));
   return tickets.flatMap(({ ticket, served }) =>
-    served.calls.map((call) => ({
-      ticket,
-      call,
-      people: calledIds(roster, ticket, call, at).flatMap((id) => people.get(id) ?? []),
-    })),
+    served.calls.flatMap((call) => answerCall({ ticket, call, roster, people, at })),
   );
+}
+
+type Called = { ticket: ServedTicket['ticket']; call: Call; roster: Roster; people: Map<number, Person>; at: Date };
+
+/**
+ * The card that has just come calls everyone while there is no rotation: who can be written to is called in private as well, and the
+ * group is not told twice.
+ */
+function answerCall({ ticket, call, roster, people, at }: Called): Answered[] {
+  const called = calledIds(roster, ticket, call, at).flatMap((id) => people.get(id) ?? []);
+  if (roster.rotations.size > 0 || call.reason !== 'opened' || called.length === 0)
+    return [{ ticket, call, people: called }];
+  const reachable = called.filter((person) => person.privateChat);
+  return reachable.length === 0 ? [] : [{ ticket, call, people: reachable }];
 }
 
 function calledIds(roster: Roster, ticket: ServedTicket['ticket'], { to }: Call, at: Date): number[] {

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { sweepOnce } from '../../src/duty/sweep.ts';
 import { checkSweep } from '../../src/duty/sweep-checker.ts';
 import { savePolicy } from '../../src/escalation/deadline-store.ts';
@@ -234,6 +234,38 @@ test('somebody who never pressed Start is called in the group; nobody else is', 
   expect(await callsOf(db, id)).toMatchObject([{ person: ANN, state: 'fell_back' }]);
   expect(await noticesOf(db, 'page')).toEqual([]);
   expect(await noticesOf(db, 'page_fallback')).toHaveLength(1);
+});
+
+describe('while there is no rotation', () => {
+  beforeEach(() => db.deleteFrom('rotation').execute());
+  const noPrivateChats = () => db.updateTable('person').set({ private_chat: false }).execute();
+
+  test('the new card calls the group, and nobody is named under it', async () => {
+    await noPrivateChats();
+    const id = await openTicket(db, 'P1');
+    await sweepOnce({ db }, NOON);
+    expect(await callsOf(db, id)).toEqual([]);
+    expect(await noticesOf(db, 'page_fallback')).toEqual([]);
+  });
+
+  test('whoever can be written to in private is called there as well', async () => {
+    await noPrivateChats();
+    await db.updateTable('person').set({ private_chat: true }).where('telegram_id', '=', BEN).execute();
+    const id = await openTicket(db, 'P1');
+    await sweepOnce({ db }, NOON);
+    expect((await callsOf(db, id)).map((call) => call.person)).toEqual([BEN]);
+  });
+
+  test('when nobody acknowledges it, who cannot be written to is named in the group', async () => {
+    await noPrivateChats();
+    const id = await openTicket(db, 'P1');
+    await sweepOnce({ db }, NOON);
+    await sweepOnce({ db }, new Date(NOON.getTime() + 5 * 60_000));
+    expect((await callsOf(db, id)).map(({ person, state }) => [person, state])).toEqual(
+      [ANN, BEN, CARA].map((person) => [person, 'fell_back']),
+    );
+    expect(await noticesOf(db, 'page_fallback')).toHaveLength(1);
+  });
 });
 
 test('a rotation whose people all left calls everyone who may act', async () => {

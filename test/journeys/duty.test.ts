@@ -13,16 +13,13 @@ beforeAll(() => {
   telegram.startPrivate(ANN);
 });
 
-test('a payment that fails calls whoever can be reached in private, and in the group, by name, whoever cannot', async () => {
+test('a payment that fails calls whoever can be reached in private; the card calls the others', async () => {
   const paid = await fail('called', 410);
   const card = await chat.cardOfPayment('acme', paid.transaction_id, 'UNACKNOWLEDGED');
   expect(card.text).toMatch(/owner – · escalates to level 2 at \d\d:\d\d · resolve by \d\d:\d\d/);
   const { id } = (await api.payment('acme', paid.transaction_id))!.ticket!;
   const page = await chat.message(ANN, `${id} needs you`);
   expect(labelsOf(page)).toBe('👀 Acknowledge 🔍 Inspect');
-  const inGroup = await chat.message(ENGINEERING_CHAT_ID, 'you are called');
-  expect(inGroup.text).toContain(id);
-  expect(inGroup.text).not.toContain('Ann');
 });
 
 test('who acknowledges from the call has the ticket, and everybody hears of it', async () => {
@@ -31,6 +28,15 @@ test('who acknowledges from the call has the ticket, and everybody hears of it',
   expect(await chat.press(page, 'Acknowledge')).toBe(`👀 ${id} is yours now.`);
   await chat.card(id, /owner Ann · confirm by \d\d:\d\d · resolve by \d\d:\d\d/);
   await chat.message(ENGINEERING_CHAT_ID, `👀 ${id} acknowledged by Ann`);
+});
+
+test('who asks for the next level has it called: in the group, by name, whoever cannot be reached in private', async () => {
+  const paid = await fail('escalated', 418);
+  const card = await chat.cardOfPayment('acme', paid.transaction_id, 'UNACKNOWLEDGED');
+  await chat.press(card, 'Escalate');
+  const inGroup = await chat.message(ENGINEERING_CHAT_ID, 'you are called');
+  expect(inGroup.text).toContain((await api.payment('acme', paid.transaction_id))!.ticket!.id);
+  expect(inGroup.text).not.toContain('Ann');
 });
 
 test('its whole story comes as a file, with who was called', async () => {
