@@ -34,13 +34,13 @@ async function decide(deps: BotDeps, request: Request, { overrideId, action, has
   const decision = { overrideId, actor, seenHash: hash, isProven: request.isProven, now };
   switch (action) {
     case 'approve':
-      return tell(action, await approveOverride(overrides, decision));
+      return tell(action, await approveOverride(overrides, decision), actor.personId);
     case 'refuse':
-      return tell(action, await refuseOverride(overrides, decision));
+      return tell(action, await refuseOverride(overrides, decision), actor.personId);
     case 'glass':
-      return tell(action, await breakGlass(overrides, decision));
+      return tell(action, await breakGlass(overrides, decision), actor.personId);
     case 'review':
-      return tell(action, await reviewOverride(overrides, decision));
+      return tell(action, await reviewOverride(overrides, decision), actor.personId);
     case 'reconcile':
     case 'revert': {
       const as = action === 'revert' ? 'reverted' : 'reconciled';
@@ -54,9 +54,22 @@ async function decide(deps: BotDeps, request: Request, { overrideId, action, has
   }
 }
 
-function tell(action: OverrideAction, result: DecisionResult<Parameters<typeof decisionRefusalWords>[0]>): Told {
-  if (result.outcome === 'refused') return { text: decisionRefusalWords(result.why), isImportant: true };
-  return { text: doneWords(action, result.override), isImportant: false };
+type Result = DecisionResult<Parameters<typeof decisionRefusalWords>[0]>;
+
+function tell(action: OverrideAction, result: Result, personId: number): Told {
+  if (result.outcome === 'refused' && !isTheirOwn(action, result, personId))
+    return { text: decisionRefusalWords(result.why), isImportant: true };
+  return { text: doneWords(action, result.override!), isImportant: false };
+}
+
+/** A press whose answer did not get through is handled again, and finds what it decided itself. */
+function isTheirOwn(
+  action: OverrideAction,
+  { why, override }: Extract<Result, { outcome: 'refused' }>,
+  personId: number,
+) {
+  if (why !== 'decided' || override?.decidedBy !== personId) return false;
+  return (action === 'refuse') === (override.state === 'refused');
 }
 
 function doneWords(action: OverrideAction, override: Override): string {

@@ -7,7 +7,7 @@ import { SEED } from '../world/webhooks.ts';
 import { ANN, BEN, ENGINEERING_CHAT_ID, startWorld } from '../world/world.ts';
 
 /** Nobody types as fast as this test does. */
-const world = await startWorld({ asksForCodes: true, budgets: { privateBurst: null } });
+const world = await startWorld({ asksForCodes: true, budgets: { privateBurst: null, overallPerSecond: null } });
 const { api, chat, database } = world;
 const { product, telegram } = world.sandbox;
 const paid = { ...SEED, user_id: 'refused-anna', transaction_id: 'tx-refused' };
