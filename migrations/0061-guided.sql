@@ -35,5 +35,6 @@ create table guided (
   constraint "a form that has ended keeps nothing" check (phase <> 'ended' or (state is null and answers = '{}' and action is null))
 ) with (fillfactor = 60);
 create unique index "one form at a time" on guided (lane) where phase <> 'ended';
+create index guided_of_lane on guided (lane, id);
 create index guided_deadline on guided (deadline) where deadline is not null;
 create index guided_to_draw on guided (changed_at) where wanted_revision > shown_revision;

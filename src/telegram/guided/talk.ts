@@ -1,7 +1,7 @@
 import { type Conversation, type ConversationFlavor, conversations, createConversation } from '@grammyjs/conversations';
 import { Api, Composer, Context } from 'grammy';
 import type { Update, UserFromGetMe } from 'grammy/types';
-import { type Answers, conversationName, type Form, type Option, type Step } from './form.ts';
+import { type Answers, type Asked, conversationName, type Form, type Option, type Step } from './form.ts';
 import type { Turn } from './turn.ts';
 
 /**
@@ -17,50 +17,78 @@ const WRONG_MAX = 3;
 
 function talkOf(form: Form) {
   return async (talk: Talk, _first: Context, given: Answers): Promise<void> => {
-    const answers: Answers = {};
-    /** Steps that were really asked, for Back. */
-    const trail: number[] = [];
-    const early = new Map(Object.entries(given));
-    let at = 0;
-    let wrongs = 0;
-    let problem: string | null = null;
-    while (at < form.steps.length) {
-      const step = form.steps[at]!;
-      const asked = await talk.external(({ turn }) => turn.ask(step, answers));
-      if (asked.outcome === 'stop') return talk.external(({ turn }) => turn.stop(asked.text));
-      if (asked.outcome === 'skip') {
-        answers[step.name] = asked.value;
-        at += 1;
-        continue;
-      }
-      const known = early.get(step.name);
-      early.delete(step.name);
-      if (known === undefined) {
-        const place = `${at + 1}/${form.steps.length}`;
-        const shown = { ...asked, place, problem, canGoBack: trail.length > 0 };
-        await talk.external(({ turn }) => turn.show(shown, step, answers));
-      }
-      const said = known === undefined ? readSaid(await talk.wait(), asked.options) : { raw: known };
-      if (said === 'back') {
-        at = trail.pop() ?? at;
-        [problem, wrongs] = [null, 0];
-        continue;
-      }
-      const read = await readAnswer(talk, step, said.raw, answers);
-      if (read.outcome === 'stop') return talk.external(({ turn }) => turn.stop(read.text));
-      if (read.outcome === 'wrong') {
-        wrongs += known === undefined ? 1 : 0;
-        if (wrongs >= WRONG_MAX) return talk.external(({ turn }) => turn.stop(tooManyText(read.why)));
-        problem = read.why;
-        continue;
-      }
-      answers[step.name] = read.value;
-      if (known === undefined) trail.push(at);
-      at += 1;
-      [problem, wrongs] = [null, 0];
+    const walk: Walk = {
+      at: 0,
+      wrongs: 0,
+      problem: null,
+      answers: {},
+      trail: [],
+      known: new Map(Object.entries(given)),
+    };
+    while (walk.at < form.steps.length) {
+      const end = await takeStep(talk, form, walk);
+      if (end !== null) return talk.external(({ turn }) => turn.stop(end));
     }
-    return talk.external(({ turn }) => turn.decide(answers));
+    return talk.external(({ turn }) => turn.decide(walk.answers));
   };
+}
+
+/** How far somebody has come. It lives as long as one replay, which makes it anew from the log. */
+type Walk = {
+  at: number;
+  wrongs: number;
+  problem: string | null;
+  answers: Answers;
+  /** Steps that were really asked, for Back. */
+  trail: number[];
+  /** What was known before the form began, until its step has read it. */
+  known: Map<string, string>;
+};
+
+/** One question and its answer; the last words when the form ends by it. */
+async function takeStep(talk: Talk, form: Form, walk: Walk): Promise<string | null> {
+  const step = form.steps[walk.at]!;
+  const asked = await talk.external(({ turn }) => turn.ask(step, walk.answers));
+  if (asked.outcome === 'stop') return asked.text;
+  if (asked.outcome === 'skip') return goOn(walk, step, asked.value);
+  const known = walk.known.get(step.name);
+  walk.known.delete(step.name);
+  const said = known === undefined ? await hear(talk, form, walk, asked) : { raw: known };
+  if (said === 'back') return goBack(walk);
+  const read = await readAnswer(talk, step, said.raw, walk.answers);
+  if (read.outcome === 'stop') return read.text;
+  if (read.outcome === 'wrong') return askAgain(walk, read.why, known === undefined);
+  if (known === undefined) walk.trail.push(walk.at);
+  return goOn(walk, step, read.value);
+}
+
+async function hear(talk: Talk, form: Form, walk: Walk, asked: Extract<Asked, { outcome: 'ask' }>) {
+  const place = `${walk.at + 1}/${form.steps.length}`;
+  const shown = { ...asked, place, problem: walk.problem, canGoBack: walk.trail.length > 0 };
+  await talk.external(({ turn }) => turn.show(shown, form.steps[walk.at]!, walk.answers));
+  return readSaid(await talk.wait(), asked.options);
+}
+
+function goOn(walk: Walk, step: Step, value: string): null {
+  walk.answers[step.name] = value;
+  walk.at += 1;
+  walk.wrongs = 0;
+  walk.problem = null;
+  return null;
+}
+
+function goBack(walk: Walk): null {
+  walk.at = walk.trail.pop() ?? walk.at;
+  walk.wrongs = 0;
+  walk.problem = null;
+  return null;
+}
+
+/** What was known before and does not fit is nobody's mistake, and asked for. */
+function askAgain(walk: Walk, why: string, isSaid: boolean): string | null {
+  walk.wrongs += isSaid ? 1 : 0;
+  walk.problem = why;
+  return walk.wrongs >= WRONG_MAX ? tooManyText(why) : null;
 }
 
 function tooManyText(why: string): string {
