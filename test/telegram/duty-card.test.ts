@@ -53,7 +53,11 @@ test('a ticket that was never planned says nothing of it', () => {
 });
 
 test('while nobody has it there are Snooze and Escalate', () => {
-  expect(rows(calm)).toEqual([['👀 Acknowledge', '🔍 Inspect'], ['🔁 Retry…'], ['⏸ Snooze 30 min', '⬆ Escalate']]);
+  expect(rows(calm)).toEqual([
+    ['👀 Acknowledge', '🔍 Inspect'],
+    ['🔁 Retry…', '🛠 Override… ↗'],
+    ['⏸ Snooze 30 min', '⬆ Escalate'],
+  ]);
 });
 
 test('who has it may resolve, release and hand it over; Confirm comes when they are asked', () => {
@@ -65,7 +69,7 @@ test('who has it may resolve, release and hand it over; Confirm comes when they 
   ).not.toContain('Confirm');
   expect(rows({ ...calm, ownerUntil: at('12:34'), isConfirmAsked: true }, owned)).toEqual([
     ['✅ Resolve', '🔍 Inspect'],
-    ['🔁 Retry…'],
+    ['🔁 Retry…', '🛠 Override… ↗'],
     ['✋ Confirm: still mine'],
     ['↪️ Release', '🤝 Hand over…'],
     ['⏸ Snooze 30 min', '⬆ Escalate'],
