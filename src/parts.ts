@@ -8,6 +8,7 @@ import { redriveExhausted } from './delivery/self-redrive.ts';
 import { runStagedOnce } from './delivery/staged-redrive.ts';
 import { tellUser } from './delivery/tell-user.ts';
 import { createWorker } from './delivery/worker.ts';
+import { listOnCall, listReachableOnCall } from './duty/roster-store.ts';
 import { startSweep } from './duty/sweep.ts';
 import { startBreakerTickets } from './escalation/breaker-tickets.ts';
 import { openOperationalTicket } from './escalation/open-ticket.ts';
@@ -19,7 +20,7 @@ import { registerWebhookRoute } from './intake/webhook-route.ts';
 import { createPartitions } from './ledger/partition-store.ts';
 import { runOverridesOnce } from './override/expire.ts';
 import { tellProductOnce } from './override/tell.ts';
-import { listReachableEngineers, seedPeople } from './people/person-store.ts';
+import { seedPeople } from './people/person-store.ts';
 import { type CardBacklog, readBacklog, readCardBacklog } from './platform/backlog-query.ts';
 import { createClock, type SynchronisedClock } from './platform/clock.ts';
 import { createDb, createPool, type Db } from './platform/database.ts';
@@ -69,8 +70,6 @@ const CLOCK_MS = 60_000;
 const SELF_REDRIVE_MS = 5_000;
 const OVERRIDES_MS = 2_000;
 const STAGED_MS = 1_000;
-/** Who is on call is not known yet, so the ticket and the ten minutes alone decide; nor is any customer's chat. */
-const OVERRIDES = { isOnCall: async () => true, findCustomerChat: async () => null };
 const PARTITIONS_AHEAD_MONTHS = 3;
 
 /** Builds the parts in the order in which a webhook meets them, and stops them in reverse. */
@@ -237,10 +236,18 @@ function startOverrideTelling({ config, db, clock, breakers, log, wake, onStop }
 }
 
 /** Nothing here waits for a person's look: requests expire, what was approved is carried out, debts are spoken of. */
-function startOverrides({ config, db, log, wake, onStop }: Ground): void {
-  const deps = { db, plans: config.plans, wake, ...OVERRIDES };
+function startOverrides(ground: Ground): void {
+  const { config, db, log, wake, onStop } = ground;
+  const deps = { db, plans: config.plans, wake, ...overridesFor(ground) };
   const onError = (err: unknown) => log.warn({ err }, 'overrides were not looked after');
   onStop(every(OVERRIDES_MS, () => runOverridesOnce(deps), onError));
+}
+
+/** No customer has a chat with the bot yet: whoever asked for an override is told to tell them. */
+function overridesFor({ db, clock }: Ground) {
+  const isOnCall = async (personId: number) =>
+    (await listOnCall(db, clock.now())).some((person) => person.telegramId === personId);
+  return { isOnCall, findCustomerChat: async () => null };
 }
 
 function activationOf(config: WholeConfig, gate: Breakers) {
@@ -264,7 +271,7 @@ async function startTelegram(
     secretKeys: config.secretKeys,
     plans: config.plans,
     tellsProduct: tellsProduct(config),
-    overrides: OVERRIDES,
+    overrides: overridesFor(ground),
     verifyAgain: (request) => verifyAgain({ ...config, db, writer }, request),
     onDeadUpdate: async (dead) => {
       // The card stands in the group: what exactly went wrong is in the log and on the update's row.
@@ -291,7 +298,7 @@ async function startTelegram(
     threadId: config.engineeringTopics.tickets,
     topics: config.engineeringTopics,
     holder: replicaId,
-    listOnCall: listReachableEngineers,
+    listOnCall: listReachableOnCall,
   });
   ground.onStop(sender.stop);
   ground.onStop(startDrillWatch(ground).stop);

@@ -1,14 +1,27 @@
 import { sql } from 'kysely';
-import { mayBePaged } from '../people/person.ts';
+import { mayBePaged, type Person } from '../people/person.ts';
 import { listActivePeople } from '../people/person-store.ts';
 import type { Reader } from '../platform/snapshot.ts';
-import type { Cover, Roster } from './roster.ts';
+import { type Cover, onCallAt, type Roster } from './roster.ts';
 import type { Rotation } from './rotation.ts';
 
 /** Who can be called, in which turn, and who stands in for whom from then on. */
 export async function readRoster(db: Reader, from: Date): Promise<Roster> {
   const people = (await listActivePeople(db)).filter(mayBePaged).map((person) => person.telegramId);
   return { people, rotations: await readRotations(db), covers: await listCovers(db, from) };
+}
+
+/** Those on call at an instant. */
+export async function listOnCall(db: Reader, at: Date): Promise<Person[]> {
+  const { people } = onCallAt(await readRoster(db, at), 1, at);
+  return (await listActivePeople(db)).filter((person) => people.includes(person.telegramId));
+}
+
+/** Those on call whom the bot may write to; when there is none of them, everyone whom it may call and write to. */
+export async function listReachableOnCall(db: Reader, at: Date): Promise<Person[]> {
+  const onCall = (await listOnCall(db, at)).filter((person) => person.privateChat);
+  if (onCall.length > 0) return onCall;
+  return (await listActivePeople(db)).filter((person) => person.privateChat && mayBePaged(person));
 }
 
 async function readRotations(db: Reader): Promise<Map<number, Rotation>> {

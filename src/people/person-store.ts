@@ -22,18 +22,6 @@ export function listActivePeople(db: Reader): Promise<Person[]> {
   return db.selectFrom('person').select(COLUMNS).where('active', '=', true).orderBy('telegram_id').execute();
 }
 
-/** Those who may act and can be written to: whom to tell what cannot wait, while nobody says who is on call. */
-export function listReachableEngineers(db: Db): Promise<Person[]> {
-  return db
-    .selectFrom('person')
-    .select(COLUMNS)
-    .where('active', '=', true)
-    .where('private_chat', '=', true)
-    .where('role', '<>', 'viewer')
-    .orderBy('telegram_id')
-    .execute();
-}
-
 /**
  * Writes the people of the environment into an empty table, and answers how many; once anybody is there, the table is
  * the truth and the environment says nothing. An id in both lists is an admin.

@@ -124,7 +124,7 @@ function sayWish(notice: PendingNotice, sendClass: SendClass): Wish {
 
 function classOf(notice: PendingNotice): 'person' | 'first' | 'digest' | 'spare' {
   if (notice.kind === 'digest') return 'digest';
-  if (notice.kind === 'alarm') return 'first';
+  if (notice.kind === 'alarm' || notice.kind === 'page_fallback') return 'first';
   return notice.kind === 'ticket' ? 'spare' : 'person';
 }
 

@@ -1,5 +1,13 @@
 import { beforeEach, expect, test } from 'vitest';
-import { endCover, insertCover, listCovers, readRoster, saveRotation } from '../../src/duty/roster-store.ts';
+import {
+  endCover,
+  insertCover,
+  listCovers,
+  listOnCall,
+  listReachableOnCall,
+  readRoster,
+  saveRotation,
+} from '../../src/duty/roster-store.ts';
 import { createTestDatabase } from '../database.ts';
 import { ANN, after, BEN, CARA, NOON, seedDuty } from './duty-room.ts';
 
@@ -49,4 +57,17 @@ test('the roster holds those who may act, in the order of their ids, and no view
   const roster = await readRoster(db, NOON);
   expect(roster.people).toEqual([ANN, BEN, CARA]);
   expect(roster.rotations.get(1)).toMatchObject({ people: [ANN, BEN], handOver: '09:00' });
+});
+
+const idsOf = (people: { telegramId: number }[]) => people.map((person) => person.telegramId);
+
+test('whose turn it is is on call, nobody else', async () => {
+  expect(idsOf(await listOnCall(db, NOON))).toEqual([ANN]);
+  expect(idsOf(await listReachableOnCall(db, NOON))).toEqual([ANN]);
+});
+
+test('what cannot wait goes to everyone who can be written to when nobody on call can', async () => {
+  await db.updateTable('person').set({ private_chat: false }).where('telegram_id', '=', ANN).execute();
+  expect(idsOf(await listOnCall(db, NOON))).toEqual([ANN]);
+  expect(idsOf(await listReachableOnCall(db, NOON))).toEqual([BEN]);
 });

@@ -3,7 +3,7 @@ import { onTestFinished } from 'vitest';
 import { type Sandbox, startSandbox } from '../../sandbox/main.ts';
 import type { ChatMessage } from '../../sandbox/telegram/chat-message.ts';
 import { ENGINEERING_CHAT_ID } from '../../sandbox/telegram/world.ts';
-import { listReachableEngineers } from '../../src/people/person-store.ts';
+import { listReachableOnCall } from '../../src/duty/roster-store.ts';
 import type { Db } from '../../src/platform/database.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
@@ -31,7 +31,7 @@ export async function createSenderHarness(db: Db) {
     clock: { now: () => new Date(nowMs) },
     log: createLog({ level: 'silent' }),
     metrics,
-    listOnCall: listReachableEngineers,
+    listOnCall: listReachableOnCall,
   };
   return {
     db,
