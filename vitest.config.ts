@@ -1,16 +1,23 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+
+/**
+ * Most tests wait for a database, a process or the clock more than they compute. Vitest's own default, a core less than there are, ran the
+ * files one after the other on two cores. More than eight would need more connections than the test server has.
+ */
+const WORKERS = Math.min(8, availableParallelism() + 1);
 
 // Three suites: `unit` mirrors src, `journeys` sees the product from outside, `faults` breaks things and takes minutes.
 export default defineConfig({
   test: {
     globalSetup: ['test/global-setup.ts'],
+    maxWorkers: WORKERS,
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/{*.test.ts,!(journeys|faults)/**/*.test.ts}'] } },
       {
         extends: true,
         test: {
           name: 'journeys',
-          maxWorkers: 3,
           include: ['test/journeys/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

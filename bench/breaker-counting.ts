@@ -52,7 +52,7 @@ export type Pace = {
 };
 
 /** Several times as many as one row takes, and no rest. */
-export const OWN_ROWS_SATURATED: Pace = { resultsPerSecond: 20_000, flushEveryMs: 0 };
+export const OWN_ROWS_SATURATED: Pace = { resultsPerSecond: 60_000, flushEveryMs: 0 };
 /** As often as a replica flushes while it sees failures. */
 export const OWN_ROWS_AT_PACE: Pace = { resultsPerSecond: 5_000, flushEveryMs: 100 };
 

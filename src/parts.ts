@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { registerApi } from './api/routes.ts';
 import { type Breakers, createBreakers } from './breaker/breakers.ts';
+import { listParked } from './breaker/parked-query.ts';
 import { settingsLookup } from './breaker/settings.ts';
 import { ACTIVATION } from './delivery/call-slot.ts';
 import { redriveExhausted } from './delivery/self-redrive.ts';
@@ -26,7 +27,7 @@ import { createHealth, type Health, registerHealthRoutes } from './platform/heal
 import { createHttpServer } from './platform/http-server.ts';
 import { createLog, type Logger } from './platform/log.ts';
 import { createLoop, every } from './platform/loop.ts';
-import { createMetrics, type Metrics } from './platform/metrics.ts';
+import { createMetrics, type Metrics, type ShownBacklog } from './platform/metrics.ts';
 import { migrate } from './platform/migrate.ts';
 import { startSchedule } from './platform/timed-jobs.ts';
 import { createWake, type Wake } from './platform/wake.ts';
@@ -101,13 +102,17 @@ async function layGround(config: WholeConfig, replicaId: string, onStop: Ground[
   const db = createDb(pool);
   onStop(() => db.destroy());
   const clock = await startClock(db, log, onStop);
-  const metrics = createMetrics({ readBacklog: () => readBacklog(db) });
+  const metrics = createMetrics({ readBacklog: () => readShownBacklog(db, config) });
   const health = createHealth({ db, replica: { id: replicaId, roles: config.parts.join(',') } });
   const wake = await createWake({ pool, listenUrl: config.databaseUrl, log });
   onStop(() => wake.close());
   const breakers = openBreakers({ config, replicaId, log, metrics, onStop });
   const app = createHttpServer({ trustProxy: config.trustProxy, log });
   return { config, replicaId, log, db, clock, metrics, health, wake, breakers, app, onStop };
+}
+
+async function readShownBacklog(db: Db, config: WholeConfig): Promise<ShownBacklog> {
+  return { ...(await readBacklog(db)), parked: await listParked(db, tellsProduct(config)) };
 }
 
 async function startClock(db: Db, log: Logger, onStop: Ground['onStop']): Promise<SynchronisedClock> {

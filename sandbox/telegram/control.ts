@@ -1,47 +1,31 @@
-import type { ChatMember, Message, User } from '@grammyjs/types';
+import type { Message, User } from '@grammyjs/types';
 import type { LiveEvent } from '../live-feed.ts';
 import { STEP_MS, showCode } from './authenticator.ts';
 import type { BotApi } from './bot-api-route.ts';
-import { asMember } from './bot-methods.ts';
-import { isMember } from './chat-access.ts';
 import { type ChatMessage, toChatMessage } from './chat-message.ts';
 import type { Fault, PlannedFault } from './fault-plan.ts';
 import type { FloodBudgets } from './flood-control.ts';
-import { formatPlain } from './formatted-text.ts';
+import { announceChats, migrate, setBlocked, setBotStatus } from './membership.ts';
+import { type Press, press } from './pressing.ts';
 import type { RefusalRecord, RequestRecord } from './request-log.ts';
-import { asReplyTarget, asText } from './sending.ts';
-import {
-  ConnectionLost,
-  type PressAnswer,
-  storeMessage,
-  type Telegram,
-  type TelegramSettings,
-  unixSeconds,
-} from './telegram.ts';
+import { CHANNEL_BOT, GROUP_ANONYMOUS_BOT, getMessage, getOpenChat, speak } from './speaking.ts';
+import { ConnectionLost, type TelegramSettings } from './telegram.ts';
+import { listMessages, waitForMessage } from './watching.ts';
 import {
   type ChatSeed,
   createChat,
-  findMessage,
   getChat,
   getPerson,
-  isBotIn,
   type MediaKind,
   type MemberStatus,
   type Person,
   privateChatOf,
   type StoredChat,
-  type StoredMessage,
   toApiBot,
   toApiChat,
   toApiUser,
   type World,
 } from './world.ts';
-
-export type Press = {
-  queryId: string;
-  /** Settles when the bot answers, or when it is too late to answer. */
-  answer: Promise<PressAnswer>;
-};
 
 /** What people do in Telegram, what can be looked at, and what can be made to go wrong. */
 export type TelegramControl = {
@@ -112,17 +96,6 @@ export type TelegramControl = {
   unblockBy(personId: number): void;
   deactivate(personId: number): void;
 };
-
-/** Long after any answer could be in time. */
-const QUERY_KEPT_MS = 600_000;
-
-const GROUP_ANONYMOUS_BOT: User = {
-  id: 1087968824,
-  is_bot: true,
-  first_name: 'Group',
-  username: 'GroupAnonymousBot',
-};
-const CHANNEL_BOT: User = { id: 136817688, is_bot: true, first_name: 'Channel', username: 'Channel_Bot' };
 
 export function createTelegramControl(api: BotApi): TelegramControl {
   const { telegram, log, link } = api;
@@ -264,198 +237,4 @@ export function createTelegramControl(api: BotApi): TelegramControl {
       telegram.changed();
     },
   };
-}
-
-function announceChats(telegram: Telegram): void {
-  telegram.changed();
-  telegram.feed.publish({ kind: 'chats' });
-}
-
-/** A chat this person can speak in. */
-function getOpenChat(world: World, personId: number, chatId: number): StoredChat {
-  const person = getPerson(world, personId);
-  if (chatId === personId) {
-    const chat = privateChatOf(world, person);
-    if (!chat.started) throw new Error(`${person.firstName} has not pressed Start yet`);
-    return chat;
-  }
-  const chat = getChat(world, chatId);
-  if (!isMember(chat, personId)) throw new Error(`${person.firstName} is not in ${chat.title ?? chatId}`);
-  return chat;
-}
-
-function speak(
-  telegram: Telegram,
-  chat: StoredChat,
-  sender: { from: User; sender_chat?: Message['sender_chat'] },
-  text: string,
-  { replyTo, threadId }: { replyTo?: number; threadId?: number },
-): Message {
-  const thread = threadId === undefined ? {} : { message_thread_id: threadId, is_topic_message: true };
-  const reply = replyTo === undefined ? {} : { reply_to_message: asReplyTarget(getMessage(chat, replyTo).message) };
-  const content = { ...sender, ...thread, ...reply, ...asText(formatPlain(text)) };
-  const message = storeMessage(telegram, chat, content as Omit<Message, 'message_id' | 'date' | 'chat'>);
-  if (isHeardByBot(telegram.world, chat, message)) {
-    telegram.queue.push({ message: message as Message & { chat: never; from: User } });
-  }
-  return message;
-}
-
-/** A bot that is no administrator hears only commands, mentions and replies in a group (privacy mode). */
-function isHeardByBot(world: World, chat: StoredChat, message: Message): boolean {
-  if (!isBotIn(chat) || chat.blocked || chat.deleted) return false;
-  if (chat.type === 'private' || chat.bot.status === 'administrator') return true;
-  const text = message.text ?? '';
-  const command = /^\/\w+(?:@(\w+))?/.exec(text);
-  if (command) return command[1] === undefined || command[1].toLowerCase() === world.bot.username.toLowerCase();
-  return message.reply_to_message?.from?.id === world.bot.id || text.includes(`@${world.bot.username}`);
-}
-
-function getMessage(chat: StoredChat, messageId: number): StoredMessage {
-  const stored = findMessage(chat, messageId);
-  if (!stored) throw new Error(`chat ${chat.id} has no message ${messageId}`);
-  return stored;
-}
-
-function press(
-  telegram: Telegram,
-  from: User,
-  chat: StoredChat,
-  messageId: number,
-  button: string,
-  isStale: boolean,
-): Press {
-  const { world } = telegram;
-  const stored = getMessage(chat, messageId);
-  const data = findButtonData(stored, button, isStale);
-  if (data === undefined) throw new Error(`message ${messageId} has no button "${button}": ${describe(stored)}`);
-  forgetOldQueries(telegram);
-  const id = String(4_000_000_000_000_000 + world.nextCallbackQuery++);
-  world.callbackQueries[id] = { id, fromId: from.id, chatId: chat.id, askedAtMs: telegram.now(), answered: false };
-  const answer = awaitAnswer(telegram, id);
-  telegram.queue.push({
-    callback_query: { id, from, message: stored.message, chat_instance: `-${Math.abs(chat.id)}`, data },
-  });
-  return { queryId: id, answer };
-}
-
-function forgetOldQueries({ world, now }: Telegram): void {
-  for (const { id, askedAtMs } of Object.values(world.callbackQueries)) {
-    if (askedAtMs < now() - QUERY_KEPT_MS) delete world.callbackQueries[id];
-  }
-}
-
-function findButtonData(stored: StoredMessage, wanted: string, isStale: boolean): string | undefined {
-  const now = stored.message.reply_markup ? [stored.message.reply_markup] : [];
-  const keyboards = isStale ? [...stored.earlierKeyboards].reverse() : now;
-  const buttons = keyboards.flatMap((keyboard) => keyboard.inline_keyboard.flat());
-  const callbacks = buttons.filter((button) => 'callback_data' in button);
-  const found =
-    callbacks.find((button) => button.callback_data === wanted) ??
-    callbacks.find((button) => button.text === wanted) ??
-    callbacks.find((button) => button.text.toLowerCase().includes(wanted.toLowerCase()));
-  return found?.callback_data;
-}
-
-function describe({ message }: StoredMessage): string {
-  const labels = message.reply_markup?.inline_keyboard.flat().map((button) => button.text) ?? [];
-  return labels.length === 0 ? 'it has none' : `it has ${labels.join(', ')}`;
-}
-
-function awaitAnswer(telegram: Telegram, queryId: string): Promise<PressAnswer> {
-  return new Promise((resolve) => {
-    const finish = (answer: PressAnswer) => {
-      clearTimeout(timer);
-      telegram.openPresses.delete(queryId);
-      resolve(answer);
-    };
-    const timer = setTimeout(() => finish({ kind: 'expired' }), telegram.settings.callbackAnswerMs);
-    telegram.openPresses.set(queryId, finish);
-  });
-}
-
-const listMessages = (chat: StoredChat) =>
-  chat.messages.filter((stored) => stored.deletedAtMs === null).map((stored) => toChatMessage(chat, stored));
-
-function waitForMessage(
-  telegram: Telegram,
-  chatId: number,
-  predicate: (message: ChatMessage) => boolean,
-  timeoutMs: number,
-): Promise<ChatMessage> {
-  const find = () =>
-    telegram.world.chats[chatId] ? listMessages(getChat(telegram.world, chatId)).find(predicate) : undefined;
-  return new Promise((resolve, reject) => {
-    const end = telegram.feed.subscribe((event: LiveEvent) => {
-      const found = event.kind === 'message' && event.chatId === chatId ? find() : undefined;
-      if (found) finish(() => resolve(found));
-    });
-    const timer = setTimeout(() => finish(() => reject(new Error(missing(telegram, chatId, timeoutMs)))), timeoutMs);
-    const finish = (settle: () => void) => {
-      end();
-      clearTimeout(timer);
-      settle();
-    };
-    const already = find();
-    if (already) finish(() => resolve(already));
-  });
-}
-
-function missing({ world }: Telegram, chatId: number, timeoutMs: number): string {
-  const chat = world.chats[chatId];
-  const texts = chat ? listMessages(chat).map((message) => `#${message.messageId} ${message.text}`) : [];
-  return `no such message in chat ${chatId} within ${timeoutMs} ms; it has: ${texts.join(' | ') || 'nothing'}`;
-}
-
-function migrate(telegram: Telegram, old: StoredChat): number {
-  if (old.type !== 'group') throw new Error(`${old.id} is a ${old.type}; only a basic group becomes a supergroup`);
-  const { world } = telegram;
-  const newId = -1_002_000_000_000 - Object.keys(world.chats).length;
-  const seed = { id: newId, type: 'supergroup' as const, title: old.title ?? '', members: { ...old.members } };
-  const chat = createChat({ ...seed, botStatus: old.bot.status });
-  world.chats[newId] = chat;
-  announce(telegram, old, { migrate_to_chat_id: newId });
-  announce(telegram, chat, { migrate_from_chat_id: old.id });
-  old.migratedTo = newId;
-  announceChats(telegram);
-  return newId;
-}
-
-function announce(telegram: Telegram, chat: StoredChat, content: Partial<Message>): void {
-  const creator = Object.entries(chat.members).find(([, status]) => status === 'creator')?.[0];
-  const from = creator ? toApiUser(getPerson(telegram.world, Number(creator))) : GROUP_ANONYMOUS_BOT;
-  const message = storeMessage(telegram, chat, { from, ...content });
-  telegram.queue.push({ message: message as Message & { chat: never; from: User } });
-}
-
-function setBotStatus(telegram: Telegram, chat: StoredChat, status: MemberStatus): void {
-  const self = toApiBot(telegram.world);
-  const before = asMember(chat.bot.status, self);
-  chat.bot.status = status;
-  pushOwnMembership(telegram, chat, before, asMember(status, self));
-}
-
-/** For a private chat "kicked" is how the API says blocked. */
-function setBlocked(telegram: Telegram, chat: StoredChat, blocked: boolean): void {
-  const self = toApiBot(telegram.world);
-  chat.blocked = blocked;
-  const member = asMember('member', self);
-  const kicked = asMember('kicked', self);
-  pushOwnMembership(telegram, chat, blocked ? member : kicked, blocked ? kicked : member);
-}
-
-function pushOwnMembership(telegram: Telegram, chat: StoredChat, before: ChatMember, after: ChatMember): void {
-  const { world } = telegram;
-  const actor = chat.type === 'private' ? chat.id : Number(Object.keys(chat.members)[0]);
-  const from = world.people[actor] ? toApiUser(getPerson(world, actor)) : GROUP_ANONYMOUS_BOT;
-  telegram.queue.push({
-    my_chat_member: {
-      chat: toApiChat(world, chat),
-      from,
-      date: unixSeconds(telegram),
-      old_chat_member: before,
-      new_chat_member: after,
-    },
-  });
-  announceChats(telegram);
 }

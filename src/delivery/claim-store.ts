@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
-import type { FactSource } from '../entitlement/apply-facts.ts';
+import type { FactSource } from '../entitlement/fact-source.ts';
 import type { Db } from '../platform/database.ts';
 
 /** An event this worker holds. A write must name the claim: when that is gone, or holds it no more, it changes nothing. */

@@ -5,10 +5,6 @@ import { releaseEvents } from './claim-store.ts';
 
 type Trx = Transaction<Schema>;
 
-export function heldKey(event: { provider: string; id: number }): string {
-  return `${event.provider} ${event.id}`;
-}
-
 export type FinishedEvent = {
   id: number;
   claimId: string;

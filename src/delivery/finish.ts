@@ -16,7 +16,6 @@ import type { ClaimedEvent } from './claim-store.ts';
 import {
   type AttemptRow,
   type FinishedEvent,
-  heldKey,
   putOnTicket,
   releaseLanes,
   type WrittenEvent,
@@ -72,11 +71,11 @@ type OpenedTicket = { ticketId: number; left: number[] };
 
 /** Only what was written as dead counts on a ticket; who came too late wrote nothing. */
 async function openTickets(trx: Trx, outcomes: Outcome[], written: WrittenEvent[]): Promise<OpenedTicket[]> {
-  const died = new Map(written.filter((event) => event.state === 'dead').map((event) => [heldKey(event), event]));
-  const dying = outcomes.filter((outcome) => outcome.step === 'dead').filter(({ event }) => died.has(heldKey(event)));
+  const died = new Map(written.filter((event) => event.state === 'dead').map((event) => [event.id, event]));
+  const dying = outcomes.filter((outcome) => outcome.step === 'dead').filter(({ event }) => died.has(event.id));
   const opened = [];
   for (const group of inLockOrder(groupByCause(dying), ([first]) => causeOf(first!))) {
-    const before = group.map((outcome) => died.get(heldKey(outcome.event))!.ticketId).filter((id) => id !== null);
+    const before = group.map((outcome) => died.get(outcome.event.id)!.ticketId).filter((id) => id !== null);
     const failures = describe(group, before);
     const { ticketId } = await openOrAttach(trx, failures);
     await putOnTicket(

@@ -3,7 +3,6 @@ import { createLoop, every } from '../platform/loop.ts';
 import { type BatchDeps, createBatchRunner } from './batch.ts';
 import { closeSlots, openSlots } from './call-slot.ts';
 import { type ClaimedEvent, claimEvents, claimSuspect, handBack, reclaimExpired, renewClaims } from './claim-store.ts';
-import { heldKey } from './finish-store.ts';
 import { createRoom, type Room } from './room.ts';
 
 export type WorkerDeps = BatchDeps & { leaseMs: number };
@@ -33,7 +32,7 @@ const SUSPECTS_EVERY_MS = 500;
 export function createWorker(deps: WorkerDeps): Worker {
   const runner = createBatchRunner(deps);
   const callRoom = deps.activation && createRoom(deps.activation.gate);
-  const held = new Map<string, ClaimedEvent>();
+  const held = new Map<number, ClaimedEvent>();
   const running = new Set<Promise<void>>();
   let toHandBack: ClaimedEvent[] = [];
   let suspect: Promise<void> | null = null;
@@ -136,7 +135,7 @@ export function createWorker(deps: WorkerDeps): Worker {
   function begin(events: ClaimedEvent[], probes: Lease[]): Promise<void> {
     const slots = deps.activation ? openSlots(deps.activation.gate, events, probes) : new Map();
     if (events.length === 0) return Promise.resolve();
-    for (const event of events) held.set(heldKey(event), event);
+    for (const event of events) held.set(event.id, event);
     const onDone = (done: ClaimedEvent[]) => {
       closeSlots(slots, done);
       letGo(done);
@@ -152,7 +151,7 @@ export function createWorker(deps: WorkerDeps): Worker {
 
   /** One call that hangs keeps one slot; the slots of the events claimed with it are free as soon as those are done. */
   function letGo(events: ClaimedEvent[]): void {
-    for (const event of events) if (held.get(heldKey(event)) === event) held.delete(heldKey(event));
+    for (const event of events) if (held.get(event.id) === event) held.delete(event.id);
     loop.wake();
   }
 

@@ -1,44 +1,24 @@
 import type { Transaction } from 'kysely';
-import type { EventKind, FactDraft } from '../ledger/payment-event.ts';
+import type { FactDraft } from '../ledger/payment-event.ts';
 import type { FactType, Schema } from '../platform/schema.ts';
 import { type ChangedEntitlement, type Entitlement, listEntitlements, writeEntitlements } from './entitlement-store.ts';
+import type { FactSource } from './fact-source.ts';
 import {
   type FactKey,
   findFacts,
   insertFacts,
   insertFirstFacts,
-  type KnownPayment,
   learnUsers,
   listFactsOfUsers,
   lockUsers,
   markPaymentUsers,
   type NewFact,
-  type PaymentDraft,
-  type SubscriptionDraft,
-  upsertPayments,
-  upsertSubscriptions,
 } from './fact-store.ts';
 import { type FactDetail, type Feature, foldFeatures } from './fold.ts';
+import { type Links, linkUsers, mismatchesUser } from './link-users.ts';
 import type { Plans } from './plans.ts';
 
 type Trx = Transaction<Schema>;
-
-/** An event as far as the entitlement is concerned. */
-export type FactSource = {
-  provider: string;
-  id: number;
-  kind: EventKind;
-  transactionId: string | null;
-  subscriptionId: string | null;
-  userId: string | null;
-  amountMinor: number | null;
-  currency: string | null;
-  payerCountry: string | null;
-  plan: string | null;
-  occurredAt: Date | null;
-  receivedAt: Date;
-  facts: FactDraft[];
-};
 
 export type Applied =
   /** The user's entitlement says what the event says. */
@@ -84,95 +64,6 @@ function resultOf(event: FactSource, links: Links, contradicted: Set<FactSource>
   const userId = links.userOf(event);
   if (userId !== null) return { outcome: 'folded', userId };
   return { outcome: event.facts.some((fact) => fact.type === 'paid') ? 'user_unknown' : 'kept' };
-}
-
-/** Whose a payment or a subscription is, by what this batch and all before it said. */
-type Links = {
-  userOf: (event: FactSource) => string | null;
-  /** This transaction made the payment: there is no fact of it yet. */
-  isNew: (event: FactSource) => boolean;
-  /** Users of what was heard of before: facts of it may have waited for them. */
-  known: () => { provider: string; transactionId: string | null; subscriptionId: string | null; userId: string }[];
-};
-
-async function linkUsers(trx: Trx, events: FactSource[]): Promise<Links> {
-  const payments = index(await upsertPayments(trx, draftPayments(events)), (one) => one.transactionId);
-  const subscriptions = index(
-    await upsertSubscriptions(trx, draftSubscriptions(events, payments)),
-    (one) => one.subscriptionId,
-  );
-  const linksOf = (event: FactSource) => {
-    const payment = event.transactionId === null ? null : payments.get(keyOf(event.provider, event.transactionId));
-    const subscriptionId = event.subscriptionId ?? payment?.subscriptionId ?? null;
-    const subscription = subscriptionId === null ? null : subscriptions.get(keyOf(event.provider, subscriptionId));
-    return { payment, subscription };
-  };
-  const userOf = (event: FactSource): string | null => {
-    const { payment, subscription } = linksOf(event);
-    return payment?.userId ?? subscription?.userId ?? event.userId;
-  };
-  const isNew = (event: FactSource): boolean => linksOf(event).payment?.existed === false;
-  const heardOfBefore = (event: FactSource): boolean => {
-    const { payment, subscription } = linksOf(event);
-    return Boolean(payment?.existed || subscription?.existed);
-  };
-  const known = () =>
-    events.filter(heardOfBefore).flatMap((event) => {
-      const userId = userOf(event);
-      const { provider, transactionId, subscriptionId } = event;
-      return userId === null ? [] : [{ provider, transactionId, subscriptionId, userId }];
-    });
-  return { userOf, isNew, known };
-}
-
-function mismatchesUser(event: FactSource, links: Links): boolean {
-  return event.userId !== null && links.userOf(event) !== event.userId;
-}
-
-function index<T extends { provider: string }>(rows: T[], idOf: (row: T) => string): Map<string, T> {
-  return new Map(rows.map((row) => [keyOf(row.provider, idOf(row)), row]));
-}
-
-function keyOf(provider: string, id: string): string {
-  return `${provider} ${id}`;
-}
-
-/** One draft per payment: what the first of its events says, completed by the others. */
-function draftPayments(events: FactSource[]): PaymentDraft[] {
-  const drafts = new Map<string, PaymentDraft>();
-  for (const event of events) {
-    if (event.transactionId === null) continue;
-    const key = keyOf(event.provider, event.transactionId);
-    drafts.set(key, complete(drafts.get(key), event, event.transactionId));
-  }
-  return [...drafts.values()];
-}
-
-function complete(draft: PaymentDraft | undefined, event: FactSource, transactionId: string): PaymentDraft {
-  const pays = event.facts.some((fact) => fact.type === 'paid');
-  return {
-    provider: event.provider,
-    transactionId,
-    userId: draft?.userId ?? event.userId,
-    subscriptionId: draft?.subscriptionId ?? event.subscriptionId,
-    amountMinor: draft?.amountMinor ?? (pays ? event.amountMinor : null),
-    currency: draft?.currency ?? event.currency,
-    payerCountry: draft?.payerCountry ?? event.payerCountry,
-    receivedAt: draft && draft.receivedAt < event.receivedAt ? draft.receivedAt : event.receivedAt,
-  };
-}
-
-function draftSubscriptions(events: FactSource[], payments: Map<string, KnownPayment>): SubscriptionDraft[] {
-  const drafts = new Map<string, SubscriptionDraft>();
-  for (const event of events) {
-    const payment = event.transactionId === null ? undefined : payments.get(keyOf(event.provider, event.transactionId));
-    const subscriptionId = event.subscriptionId ?? payment?.subscriptionId ?? null;
-    if (subscriptionId === null) continue;
-    const key = keyOf(event.provider, subscriptionId);
-    const userId = drafts.get(key)?.userId ?? event.userId ?? payment?.userId ?? null;
-    drafts.set(key, { provider: event.provider, subscriptionId, userId, receivedAt: event.receivedAt });
-  }
-  return [...drafts.values()];
 }
 
 /** Answers the events whose payment is known with another amount: that must alarm, and overwrites nothing. */

@@ -25,8 +25,12 @@ export type EventWriter = GroupCommit<Arrival, Stored>;
 
 type Deps = { pool: pg.Pool; db: Db };
 
-/** Two batches may be on their way: while one waits for the disk the next one is planned. */
+/**
+ * Two batches may be on their way where the disk is slow; where the first comes back sooner than this, what came in meanwhile goes in one
+ * batch instead of two, which costs the server a sixth less per webhook.
+ */
 const LANES = 2;
+const OVERLAP_AFTER_MS = 15;
 const MAX_BATCH = 512;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 const MAX_KEY_BYTES = 255;
@@ -46,6 +50,7 @@ export function createEventWriter(
     maxBytes: MAX_BATCH_BYTES,
     sizeOf: (arrival) => arrival.body.length + 512,
     lanes: LANES,
+    overlapAfterMs: OVERLAP_AFTER_MS,
     ...limits,
   });
 }

@@ -5,8 +5,6 @@ import type { Severity } from './schema.ts';
 /** What only the database knows and `/metrics` shows. */
 export type Backlog = {
   waiting: number;
-  /** How many of them wait for a dependency whose breaker lets nothing through; 0 for every other one. */
-  parked: Record<string, number>;
   /** Of the oldest event whose time has come and that nobody is working on; 0 when there is none. */
   oldestDueSeconds: number;
   openTickets: Record<Severity, number>;
@@ -20,11 +18,10 @@ export type Backlog = {
 /** Its cost does not depend on how many events there are: sums of the counters' rows, and one row from the head of each queue. */
 export async function readBacklog(db: Db): Promise<Backlog> {
   const counted = await sumCounters(db);
-  const parked = await listParked(db, counted.waiting);
   const oldestDueSeconds = await findOldestDueSeconds(db);
   const openTickets = await countOpenTickets(db);
   const openedTickets = await countTickets(db);
-  return { ...counted, parked, oldestDueSeconds, openTickets, openedTickets };
+  return { ...counted, oldestDueSeconds, openTickets, openedTickets };
 }
 
 async function sumCounters(db: Db): Promise<Pick<Backlog, 'waiting' | 'unexplainedReceived' | 'unexplainedStored'>> {
@@ -36,13 +33,6 @@ async function sumCounters(db: Db): Promise<Pick<Backlog, 'waiting' | 'unexplain
       sql<number>`sum(stored - applied - ignored - waiting - dead - overridden)::bigint`.as('unexplainedStored'),
     ])
     .executeTakeFirstOrThrow();
-}
-
-/** Nothing in the ledger waits for another dependency than the product, whose breaker is there when one is told. */
-async function listParked(db: Db, waiting: number): Promise<Record<string, number>> {
-  const breakers = await db.selectFrom('breaker').select(['name', 'state']).execute();
-  const isParked = ({ name, state }: { name: string; state: string }) => name === 'activation' && !/closed/.test(state);
-  return Object.fromEntries(breakers.map((breaker) => [breaker.name, isParked(breaker) ? waiting : 0]));
 }
 
 async function findOldestDueSeconds(db: Db): Promise<number> {

@@ -16,6 +16,8 @@ export type GroupCommitOptions<Item, Result> = {
   sizeOf: (item: Item) => number;
   /** How many flushes may run at once. */
   lanes: number;
+  /** One more flush begins beside others only when the latest of them has run this long; 0: at once. */
+  overlapAfterMs?: number;
   /** What comes within this time of an item shares its flush; 0: only what comes in the same turn of the event loop. */
   gatherMs?: number;
   /** What may wait, over all batches; beyond it an item is refused at once. */
@@ -49,12 +51,15 @@ type Entry<Item, Result> = {
  * waits for nobody. Items of one turn of the event loop travel together.
  */
 export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item, Result>): GroupCommit<Item, Result> {
-  const { maxQueuedItems = 20_000, maxQueuedBytes = 64 * 1024 * 1024, deadlineMs = 2_500, gatherMs = 0 } = options;
+  const { maxQueuedItems = 20_000, maxQueuedBytes = 64 * 1024 * 1024, deadlineMs = 2_500 } = options;
+  const { gatherMs = 0, overlapAfterMs = 0 } = options;
   type Waiting = Entry<Item, Result>;
   const queue: Waiting[] = [];
   let queuedBytes = 0;
   const running = new Set<Waiting[]>();
+  let latestBeganAt = 0;
   let startPlanned = false;
+  let overlapPlanned = false;
   let expiryPlanned = false;
   let drained: (() => void)[] = [];
 
@@ -80,7 +85,23 @@ export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item
 
   function start(): void {
     startPlanned = false;
-    while (running.size < options.lanes && queue.length > 0) void run(takeBatch());
+    while (mayBegin()) void run(takeBatch());
+  }
+
+  function mayBegin(): boolean {
+    if (queue.length === 0 || running.size === options.lanes) return false;
+    const tooEarlyByMs = running.size > 0 ? latestBeganAt + overlapAfterMs - performance.now() : 0;
+    if (tooEarlyByMs > 0) planOverlap(tooEarlyByMs);
+    return tooEarlyByMs <= 0;
+  }
+
+  function planOverlap(afterMs: number): void {
+    if (overlapPlanned) return;
+    overlapPlanned = true;
+    setTimeout(() => {
+      overlapPlanned = false;
+      start();
+    }, afterMs);
   }
 
   function takeBatch(): Waiting[] {
@@ -97,6 +118,7 @@ export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item
 
   async function run(batch: Waiting[]): Promise<void> {
     running.add(batch);
+    latestBeganAt = performance.now();
     try {
       const results = await options.flush(batch.map((entry) => entry.item));
       if (results.length !== batch.length) throw new Error(describeMismatch(results.length, batch.length));

@@ -4,6 +4,11 @@ import { withTimeLimit } from './time-limit.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
+export type ShownBacklog = Backlog & {
+  /** By dependency, how many of what waits do so because its breaker holds calls back. */
+  parked: Record<string, number>;
+};
+
 /** A scrape waits this long for the database at most, and asks it once a second however many scrape. */
 const BACKLOG_LIMIT_MS = 2_000;
 const BACKLOG_CACHE_MS = 1_000;
@@ -12,7 +17,7 @@ const BACKLOG_CACHE_MS = 1_000;
  * Every metric of the process, by name. Counters and histograms count what this process did; the gauges of the backlog are
  * read from the database at the scrape, and are absent while it does not answer.
  */
-export function createMetrics(options: { readBacklog?: () => Promise<Backlog> } = {}) {
+export function createMetrics(options: { readBacklog?: () => Promise<ShownBacklog> } = {}) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const backlog = defineBacklog(registry);
@@ -221,7 +226,10 @@ function defineBacklog(registry: Registry) {
   };
 }
 
-async function showBacklog(gauges: ReturnType<typeof defineBacklog>, read?: () => Promise<Backlog>): Promise<void> {
+async function showBacklog(
+  gauges: ReturnType<typeof defineBacklog>,
+  read?: () => Promise<ShownBacklog>,
+): Promise<void> {
   for (const gauge of [gauges.queueDepth, gauges.oldestDue, gauges.ticketsOpened]) gauge.remove();
   for (const gauge of [gauges.ticketsOpen, gauges.unexplained, gauges.parked]) gauge.reset();
   const backlog = await readInTime(read);
@@ -236,7 +244,7 @@ async function showBacklog(gauges: ReturnType<typeof defineBacklog>, read?: () =
 }
 
 /** A database that fails or is frozen is seen by `/readyz`; here its gauges are simply absent. */
-async function readInTime(read?: () => Promise<Backlog>): Promise<Backlog | null> {
+async function readInTime(read?: () => Promise<ShownBacklog>): Promise<ShownBacklog | null> {
   return read ? withTimeLimit(read(), BACKLOG_LIMIT_MS).catch(() => null) : null;
 }
 

@@ -1,16 +1,15 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type Breakers, type BreakersOptions, createBreakers } from '../../src/breaker/breakers.ts';
+import type { Breakers, BreakersOptions } from '../../src/breaker/breakers.ts';
 import { completeSettings, DEFAULT_BREAKER } from '../../src/breaker/settings.ts';
 import { createDb, createPool } from '../../src/platform/database.ts';
 import { createLog } from '../../src/platform/log.ts';
-import { createMetrics } from '../../src/platform/metrics.ts';
 import { createTestDatabase } from '../database.ts';
 import { openProxy } from '../platform/proxy.ts';
 import { eventually } from '../world/eventually.ts';
+import { startReplicaOn } from './replica.ts';
 
 const { url, db } = await createTestDatabase();
-const log = createLog({ level: 'silent' });
 const KNOWN_WITHIN_MS = 100;
 const ok = { outcome: 'ok', durationMs: 5 } as const;
 const fail = { outcome: 'fail', durationMs: 5 } as const;
@@ -23,27 +22,12 @@ beforeEach(() => {
   dependency = `provider:${count}`;
 });
 
-/** A replica as a process would run it: its own connections and its own memory. */
-async function startReplica(options: Partial<BreakersOptions> & { openMs?: number } = {}): Promise<Breakers> {
-  const { openMs = 60_000 } = options;
-  const pool = createPool(url, { max: 2, name: 'breaker test', statementTimeoutMs: 1_000 });
-  const own = createDb(pool);
-  const breakers = createBreakers({
-    db: own,
-    listenUrl: url,
-    replica: `replica-${Math.random()}`,
-    settingsOf: () => completeSettings({ ...DEFAULT_BREAKER, openMs, openMsMax: 60_000 }, 10_000),
-    dependencies: [dependency],
-    log,
-    metrics: createMetrics(),
-    ...options,
-  });
-  await breakers.start();
-  onTestFinished(async () => {
-    await breakers.stop();
-    await own.destroy();
-  });
-  return breakers;
+/** Opens for a minute unless told otherwise. */
+function startReplica(options: Partial<BreakersOptions> & { openMs?: number } = {}): Promise<Breakers> {
+  const { openMs = 60_000, ...others } = options;
+  const settings = completeSettings({ ...DEFAULT_BREAKER, openMs, openMsMax: 60_000 }, 10_000);
+  const replica = `replica-${Math.random()}`;
+  return startReplicaOn(url, { replica, settingsOf: () => settings, dependencies: [dependency], ...others });
 }
 
 function makeCalls(breakers: Breakers, calls: number, result: typeof ok | typeof fail | typeof ignored): void {

@@ -1,11 +1,10 @@
-import { expect, onTestFinished, test } from 'vitest';
-import { type Breakers, createBreakers } from '../../src/breaker/breakers.ts';
+import { expect, test } from 'vitest';
+import type { Breakers } from '../../src/breaker/breakers.ts';
 import { completeSettings, DEFAULT_BREAKER } from '../../src/breaker/settings.ts';
-import { createDb, createPool } from '../../src/platform/database.ts';
-import { createLog } from '../../src/platform/log.ts';
-import { createMetrics } from '../../src/platform/metrics.ts';
+import { createPool } from '../../src/platform/database.ts';
 import { createTestDatabase } from '../database.ts';
 import { eventually } from '../world/eventually.ts';
+import { startReplicaOn } from './replica.ts';
 
 const { url } = await createTestDatabase();
 const CALLS = 10_000;
@@ -17,21 +16,9 @@ async function startCounted(dependency: string): Promise<{ breakers: Breakers; a
   pool.on('acquire', () => {
     asked += 1;
   });
-  const db = createDb(pool);
-  const breakers = createBreakers({
-    db,
-    listenUrl: url,
-    replica: dependency,
-    settingsOf: () => completeSettings({ ...DEFAULT_BREAKER, openMs: 50 }, 10_000),
-    dependencies: [dependency],
-    log: createLog({ level: 'silent' }),
-    metrics: createMetrics(),
-  });
-  await breakers.start();
-  onTestFinished(async () => {
-    await breakers.stop();
-    await db.destroy();
-  });
+  const settings = completeSettings({ ...DEFAULT_BREAKER, openMs: 50 }, 10_000);
+  const options = { replica: dependency, settingsOf: () => settings, dependencies: [dependency] };
+  const breakers = await startReplicaOn(url, options, pool);
   return { breakers, asked: () => asked };
 }
 

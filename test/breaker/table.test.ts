@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { listBreakers } from '../../src/breaker/breaker-query.ts';
 import {
   acquireLease,
   countFailuresInRow,
@@ -16,6 +15,7 @@ import { commandBreaker } from '../../src/breaker/command.ts';
 import type { CompleteSettings } from '../../src/breaker/settings.ts';
 import { createTestDatabase } from '../database.ts';
 import { createModel, type Model, type Step } from './breaker-model.ts';
+import { readSeen } from './seen.ts';
 
 const { db } = await createTestDatabase();
 
@@ -162,12 +162,19 @@ async function follow(settings: CompleteSettings, run: Step[], count: (edge: str
     count(`${before}: ${step.step === 'command' && wanted.came !== 'stale' ? step.verb : step.step} ${wanted.came}`);
     expect(wanted.answer).toEqual(wanted.modelled);
     expect(await readRow(name)).toEqual(model.row());
-    if (step.step === 'record') expect(await readWindow(name, model.now())).toEqual(model.window());
+    if (step.step === 'record') expect(await readSeen(db, name, model.now())).toEqual(model.window());
     expect(model.liveLeases()).toBeLessThanOrEqual(settings.probes);
   }
   const transitions = await readTransitions(name);
   expect(transitions).toEqual(model.transitions);
   for (const [from, to, reason] of transitions) count(`${from} → ${to} ${reason}`);
+  await forget(name);
+}
+
+/** Or every look at the window and every tick would be at the breakers of all runs before. */
+async function forget(name: string): Promise<void> {
+  for (const table of ['breaker_command', 'breaker_transition', 'breaker_bucket', 'breaker'] as const)
+    await db.deleteFrom(table).where('name', '=', name).execute();
 }
 
 type Asked = { came: string; answer: unknown; modelled: unknown };
@@ -283,11 +290,6 @@ async function readRow(name: string) {
     probesLost: row.probes_lost,
     inRow: row.failures_in_row,
   };
-}
-
-async function readWindow(name: string, now: Date) {
-  const { ok, failed } = (await listBreakers(db, now)).find((breaker) => breaker.name === name)!;
-  return { ok, failed };
 }
 
 async function readTransitions(name: string) {

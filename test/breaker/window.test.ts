@@ -14,6 +14,7 @@ import {
 import { type BreakerCommand, commandBreaker } from '../../src/breaker/command.ts';
 import { type CompleteSettings, completeSettings, DEFAULT_BREAKER } from '../../src/breaker/settings.ts';
 import { createTestDatabase } from '../database.ts';
+import { readSeen } from './seen.ts';
 
 const { db } = await createTestDatabase();
 
@@ -38,10 +39,7 @@ async function record(ms: number, { ok = 0, failed = 0, ageMs = 0, replica = 'r'
 }
 
 const opensAt = async (ms: number) => (await evaluate(db, name, 'r', at(ms)))?.opened;
-const seenAt = async (ms: number) => {
-  const { ok, failed } = (await listBreakers(db, at(ms))).find((breaker) => breaker.name === name)!;
-  return { ok, failed };
-};
+const seenAt = (ms: number) => readSeen(db, name, at(ms));
 const readRow = () => db.selectFrom('breaker').selectAll().where('name', '=', name).executeTakeFirstOrThrow();
 
 describe('a breaker opens', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { applyFacts, type FactSource } from '../../src/entitlement/apply-facts.ts';
+import { applyFacts } from '../../src/entitlement/apply-facts.ts';
+import type { FactSource } from '../../src/entitlement/fact-source.ts';
 import type { FactDraft } from '../../src/ledger/payment-event.ts';
 import { createTestDatabase } from '../database.ts';
 

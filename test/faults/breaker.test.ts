@@ -1,11 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { expect, onTestFinished, test } from 'vitest';
-import { type Breakers, createBreakers } from '../../src/breaker/breakers.ts';
+import { expect, test } from 'vitest';
+import type { Breakers } from '../../src/breaker/breakers.ts';
 import { DEFAULT_BREAKER, settingsLookup } from '../../src/breaker/settings.ts';
-import { createDb, createPool } from '../../src/platform/database.ts';
-import { createLog } from '../../src/platform/log.ts';
-import { createMetrics } from '../../src/platform/metrics.ts';
 import { migrate } from '../../src/platform/migrate.ts';
+import { startReplicaOn } from '../breaker/replica.ts';
 import { eventually } from '../world/eventually.ts';
 import { startFaultyPostgres } from '../world/faulty-postgres.ts';
 
@@ -16,24 +14,10 @@ const ok = { outcome: 'ok', durationMs: 5 } as const;
 const fail = { outcome: 'fail', durationMs: 5 } as const;
 const AWAY_MS = 3_000;
 
-async function startReplica(replica: string, dependency: string): Promise<Breakers> {
-  const db = createDb(createPool(database.url, { max: 2, name: 'breaker', statementTimeoutMs: 1_000 }));
+function startReplica(replica: string, dependency: string): Promise<Breakers> {
   const settings = { ...DEFAULT_BREAKER, openMs: 1_000, leaseMs: 4_000 };
-  const breakers = createBreakers({
-    db,
-    listenUrl: database.url,
-    replica,
-    settingsOf: settingsLookup({ [dependency]: settings }, 1_000),
-    dependencies: [dependency],
-    log: createLog({ level: 'silent' }),
-    metrics: createMetrics(),
-  });
-  await breakers.start();
-  onTestFinished(async () => {
-    await breakers.stop();
-    await db.destroy();
-  });
-  return breakers;
+  const settingsOf = settingsLookup({ [dependency]: settings }, 1_000);
+  return startReplicaOn(database.url, { replica, settingsOf, dependencies: [dependency] });
 }
 
 async function open(breakers: Breakers, dependency: string): Promise<void> {

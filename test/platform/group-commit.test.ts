@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { CommitTimeoutError, createGroupCommit, QueueFullError } from '../../src/platform/group-commit.ts';
 
 /** A flush that the test lets go by hand, and that remembers its batches. */
@@ -48,6 +48,32 @@ test('what arrives while a flush runs gathers into the next one', async () => {
   held.release();
   expect(await Promise.all(later)).toEqual(['b!', 'c!']);
   expect(held.batches).toEqual([['a'], ['b', 'c']]);
+});
+
+test('a second flush waits until the first has run for a while, and begins sooner when that is over', async () => {
+  const held = heldFlush();
+  const group = createGroupCommit({ ...limits, lanes: 2, overlapAfterMs: 3_600_000, flush: held.flush });
+  void group.submit('a');
+  await held.begun(1);
+  const later = group.submit('b');
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect(held.batches).toEqual([['a']]);
+  held.release();
+  await held.begun(2);
+  held.release();
+  expect(await later).toBe('b!');
+});
+
+test('a second flush begins beside one that has run for a while', async () => {
+  const held = heldFlush();
+  const group = createGroupCommit({ ...limits, lanes: 2, overlapAfterMs: 1, flush: held.flush });
+  void group.submit('a');
+  await held.begun(1);
+  void group.submit('b');
+  await held.begun(2);
+  expect(held.batches).toEqual([['a'], ['b']]);
+  held.release();
+  held.release();
 });
 
 test('no more flushes run at once than there are lanes', async () => {
@@ -139,4 +165,44 @@ test('draining waits for every answer and is immediate at rest', async () => {
   held.release();
   await drained;
   expect(answered).toEqual(['a!', 'drained']);
+});
+
+/** Answers at once, and remembers its batches. */
+function openFlush() {
+  const batches: string[][] = [];
+  const flush = async (items: string[]) => {
+    batches.push(items);
+    return items;
+  };
+  return { batches, flush };
+}
+
+afterEach(() => void vi.useRealTimers());
+
+test('what comes within the gathering time of an item shares its flush, and what comes after it does not', async () => {
+  vi.useFakeTimers();
+  const { batches, flush } = openFlush();
+  const group = createGroupCommit({ ...limits, flush, gatherMs: 8 });
+  const first = group.submit('a');
+  await vi.advanceTimersByTimeAsync(7);
+  expect(batches).toEqual([]);
+  const second = group.submit('b');
+  await vi.advanceTimersByTimeAsync(1);
+  expect(batches).toEqual([['a', 'b']]);
+  const third = group.submit('c');
+  await vi.advanceTimersByTimeAsync(8);
+  expect(batches).toEqual([['a', 'b'], ['c']]);
+  expect(await Promise.all([first, second, third])).toEqual(['a', 'b', 'c']);
+});
+
+test('without a gathering time an item waits for the end of its turn, and for no timer', async () => {
+  vi.useFakeTimers();
+  const { batches, flush } = openFlush();
+  const group = createGroupCommit({ ...limits, flush });
+  const first = group.submit('a');
+  await vi.advanceTimersByTimeAsync(0);
+  const second = group.submit('b');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(batches).toEqual([['a'], ['b']]);
+  expect(await Promise.all([first, second])).toEqual(['a', 'b']);
 });

@@ -1,14 +1,11 @@
 import { expect, test } from 'vitest';
-import { ensureBreaker } from '../../src/breaker/breaker-store.ts';
-import { commandBreaker } from '../../src/breaker/command.ts';
-import { completeSettings, DEFAULT_BREAKER } from '../../src/breaker/settings.ts';
-import { type Backlog, readBacklog } from '../../src/platform/backlog-query.ts';
-import { createMetrics } from '../../src/platform/metrics.ts';
+import { readBacklog } from '../../src/platform/backlog-query.ts';
+import { createMetrics, type ShownBacklog } from '../../src/platform/metrics.ts';
 import { createTestDatabase } from '../database.ts';
 
 const { db, pool } = await createTestDatabase();
 
-const backlog: Backlog = {
+const backlog: ShownBacklog = {
   waiting: 7,
   parked: { activation: 7 },
   oldestDueSeconds: 1.5,
@@ -62,7 +59,6 @@ test('while the database does not answer, a scrape has the counters and no gauge
 test('an empty ledger has nothing waiting, nothing due, no ticket and nothing unexplained', async () => {
   expect(await readBacklog(db)).toEqual({
     waiting: 0,
-    parked: {},
     oldestDueSeconds: 0,
     openTickets: { P1: 0, P2: 0, P3: 0, P4: 0 },
     openedTickets: 0,
@@ -110,16 +106,3 @@ async function insertTicket(fingerprint: string, severity: string, ended: 'resol
     [fingerprint, severity, ended],
   );
 }
-
-test('what waits is parked while the breaker of the product lets nothing through, and no longer', async () => {
-  const settings = completeSettings(DEFAULT_BREAKER, 10_000);
-  await ensureBreaker(db, 'activation', settings);
-  const { waiting } = await readBacklog(db);
-  expect(waiting).toBeGreaterThan(0);
-  expect((await readBacklog(db)).parked).toEqual({ activation: 0 });
-  const order = { dependency: 'activation', reason: 'a test', actor: 'Ann' } as const;
-  await commandBreaker(db, { ...order, commandId: '1', verb: 'trip' });
-  expect((await readBacklog(db)).parked).toEqual({ activation: waiting });
-  await commandBreaker(db, { ...order, commandId: '2', verb: 'reset' });
-  expect((await readBacklog(db)).parked).toEqual({ activation: 0 });
-});

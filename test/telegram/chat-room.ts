@@ -6,7 +6,7 @@ import { sql, type Transaction } from 'kysely';
 import { afterAll, beforeAll, beforeEach, vi } from 'vitest';
 import { type Sandbox, startSandbox } from '../../sandbox/main.ts';
 import type { ChatMessage } from '../../sandbox/telegram/chat-message.ts';
-import type { Press } from '../../sandbox/telegram/control.ts';
+import type { Press } from '../../sandbox/telegram/pressing.ts';
 import { ANN, BEN, CARA, ENGINEERING_CHAT_ID } from '../../sandbox/telegram/world.ts';
 import { listBreakers } from '../../src/breaker/breaker-query.ts';
 import { commandBreaker } from '../../src/breaker/command.ts';
