@@ -1,5 +1,4 @@
 import type { Message, User } from '@grammyjs/types';
-import type { LiveEvent } from '../live-feed.ts';
 import { STEP_MS, showCode } from './authenticator.ts';
 import type { BotApi } from './bot-api-route.ts';
 import { type ChatMessage, toChatMessage } from './chat-message.ts';
