@@ -54,7 +54,7 @@ const cake: Form = {
 };
 
 const chat = await createChatRoom({ clock, forms: [cake] });
-const { ask: say, open, telegram, db, settle } = chat;
+const { ask: say, open, telegram, db, settle, deliver } = chat;
 
 const last = () =>
   telegram()
@@ -329,6 +329,64 @@ describe('between replicas', () => {
     await runGuidedOnce({ deps: depsOf(), api: apiOf(), forms: [cake] });
     expect(done).toHaveLength(1);
     expect(await row()).toMatchObject({ phase: 'ended' });
+  });
+
+  test('what was confirmed before a freeze and not carried out is not carried out in it', async () => {
+    await walk(['Small', 'Jane']);
+    const { id, turn } = await row();
+    updates += 1;
+    await takeTurn(depsOf(), [cake], await stepOf(updates), { kind: 'press', id, turn, word: '0' });
+    const frozen = { frozen_at: new Date(), frozen_by: 'Ben', reason: 'the keys are out' };
+    await db.updateTable('change_freeze').set(frozen).execute();
+    aheadMs += 31_000;
+    await runGuidedOnce({ deps: depsOf(), api: apiOf(), forms: [cake] });
+    await db.updateTable('change_freeze').set({ frozen_at: null, frozen_by: null, reason: null }).execute();
+    expect(done).toEqual([]);
+    expect(last().text).toContain('People may change nothing at the moment');
+  });
+
+  test('what somebody had confirmed who may not by now is not carried out', async () => {
+    await walk(['Small', 'Jane']);
+    const { id, turn } = await row();
+    updates += 1;
+    await takeTurn(depsOf(), [cake], await stepOf(updates), { kind: 'press', id, turn, word: '0' });
+    await db.updateTable('person').set({ active: false }).where('telegram_id', '=', ANN).execute();
+    aheadMs += 31_000;
+    await runGuidedOnce({ deps: depsOf(), api: apiOf(), forms: [cake] });
+    await db.updateTable('person').set({ active: true }).where('telegram_id', '=', ANN).execute();
+    expect(done).toEqual([]);
+    expect(last().text).toContain('You may no longer do this');
+  });
+
+  test('an update that is handled twice is one answer, not the answer to the next question as well', async () => {
+    await begin();
+    await press('Large');
+    const said = { message_id: 77_001, date: 1, chat: { id: ANN, type: 'private' }, text: '7' };
+    const from = { id: ANN, is_bot: false, first_name: 'Ann' };
+    await deliver({ message: { ...said, from } });
+    const once = await row();
+    await db
+      .updateTable('telegram_update')
+      .set({
+        state: 'pending',
+        payload: JSON.stringify({ update_id: once.last_update_id, message: { ...said, from } }),
+      })
+      .where('update_id', '=', once.last_update_id!)
+      .execute();
+    await settle();
+    expect((await row()).turn).toBe(once.turn);
+    expect((await row()).answers).toEqual({ size: 'large', candles: '7' });
+    await type('/cancel');
+  });
+
+  test('an answer after its time ends a form that nobody has looked after yet', async () => {
+    await walk(['Small', 'Jane']);
+    aheadMs += 5 * 60_000 + 1;
+    const { id, turn } = await row();
+    updates += 1;
+    await takeTurn(depsOf(), [cake], await stepOf(updates), { kind: 'press', id, turn, word: '0' });
+    expect(await row()).toMatchObject({ phase: 'ended', screen: { text: expect.stringContaining('Expired') } });
+    expect(done).toEqual([]);
   });
 
   test('what was written and not shown is shown by whoever looks next', async () => {
