@@ -2,7 +2,7 @@ import { Api } from 'grammy';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { findPerson } from '../../../src/people/person-store.ts';
 import type { BotDeps } from '../../../src/telegram/bot-context.ts';
-import { ask, type Form, skip, stop, taken, wrong } from '../../../src/telegram/guided/form.ts';
+import { ask, conversationName, type Form, skip, stop, taken, wrong } from '../../../src/telegram/guided/form.ts';
 import { FORMS } from '../../../src/telegram/guided/forms.ts';
 import { runGuidedOnce } from '../../../src/telegram/guided/guided.ts';
 import { takeTurn } from '../../../src/telegram/guided/take-turn.ts';
@@ -400,6 +400,11 @@ describe('between replicas', () => {
     expect(last().text).toContain('How many candles?');
     await type('/cancel');
   });
+});
+
+test('the version is part of the name under which the plugin keeps a form, so that no log is replayed by other code', () => {
+  expect(conversationName({ name: 'cake', version: 1 })).not.toBe(conversationName({ name: 'cake', version: 2 }));
+  expect(new Set(FORMS.map(conversationName)).size).toBe(FORMS.length);
 });
 
 test('what cannot be carried out is given up after ten minutes, and says so', async () => {
