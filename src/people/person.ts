@@ -77,6 +77,14 @@ export function actorOf(person: Person): Actor {
   return { personId: person.telegramId, name: nameOf(person) };
 }
 
+/** People choose their names themselves: it is one line of visible characters, so that nobody’s name can look like another line of ours. */
 export function nameOf(person: Pick<Person, 'firstName' | 'username' | 'telegramId'>): string {
-  return person.firstName ?? person.username ?? String(person.telegramId);
+  return visible(person.firstName) || visible(person.username) || String(person.telegramId);
+}
+
+const NAME_LENGTH_MAX = 64;
+
+function visible(name: string | null): string {
+  const shown = (name ?? '').replace(/\s+/g, ' ').replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, '');
+  return Array.from(shown.trim()).slice(0, NAME_LENGTH_MAX).join('');
 }

@@ -36,6 +36,20 @@ export async function answerCode(
   await forgetPendingAct(deps.db, chatId, waiting.updateId);
 }
 
+/**
+ * A code that was typed where everybody reads it is not looked at, and goes from the chat. Only of somebody who has codes: other people’s
+ * six digits are a number.
+ */
+export async function removeGroupCode({ deps, api }: Tools, request: Request, message: Message): Promise<void> {
+  const { person } = request;
+  if (!person?.active || (await findFactor(deps.db, person.telegramId)) === null) return;
+  await removeMessage(api, deps.log, message.chat.id, message.message_id);
+  await sendAnswer(api, deps.log, { chatId: person.telegramId }, say(GROUP_CODE_TEXT));
+}
+
+const GROUP_CODE_TEXT =
+  '🔐 Codes are typed here, and not in the group, where everybody reads them. I did not take that one; if it still stands there, delete it. If it was no code, write a word beside the number.';
+
 function isRight(verdict: CodeVerdict | null): boolean {
   return verdict === 'right' || verdict === 'enrolled';
 }

@@ -4,7 +4,7 @@ import type { UserFromGetMe } from 'grammy/types';
 import { noteOfferMessage } from '../people/factor-store.ts';
 import type { Person } from '../people/person.ts';
 import { findPerson, markPrivateChat, rememberName } from '../people/person-store.ts';
-import { answerCode } from './bot-codes.ts';
+import { answerCode, removeGroupCode } from './bot-codes.ts';
 import { answerMessage, refuseElsewhere } from './bot-commands.ts';
 import type { Answer, BotDeps, Request } from './bot-context.ts';
 import { type Destination, sendAnswer } from './bot-reply.ts';
@@ -41,6 +41,7 @@ export async function handleMessage(
     return refuseElsewhere(deps, request, { update, message, command: parseCommand(message.text, me.username) });
   if (place === 'private' && message.text === MASKED_CODE)
     return answerCode(tools, request, message, (waiting) => handleAgain(tools, waiting));
+  if (message.text === MASKED_CODE) return removeGroupCode(tools, request, message);
   const command = parseCommand(message.text, me.username);
   const isCancel = command?.name === 'cancel';
   const isForForm = place === 'private' && (isCancel || (command === null && !(await findAskedOrder(deps, message))));

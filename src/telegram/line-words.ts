@@ -10,6 +10,14 @@ export function oneLine(text: string, lengthMax: number): string {
   return characters.length <= lengthMax ? visible : `${characters.slice(0, lengthMax - 1).join('')}…`;
 }
 
+/** An id as it is, for who must compare it: what would not be seen, or would start another line, is spelled out. */
+export function exactWords(id: string): string {
+  return id.replace(
+    /[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]|[^\S ]/gu,
+    (hidden) => `\\u{${hidden.codePointAt(0)!.toString(16)}}`,
+  );
+}
+
 /** `12:04`, or `21 Nov 12:04` when it was not today (UTC). */
 export function clockTime(at: Date, now: Date): string {
   const time = at.toISOString().slice(11, 16);

@@ -9,7 +9,7 @@ import { maskUserId } from '../platform/scrub.ts';
 import type { BotDeps, Scope } from './bot-context.ts';
 import { formatOverrideButton, type OverrideAction } from './buttons-override-data.ts';
 import type { Picture } from './card-text.ts';
-import { clockTime, oneLine } from './line-words.ts';
+import { clockTime, exactWords, oneLine } from './line-words.ts';
 
 export function overrideDepsOf(deps: BotDeps): OverrideDeps {
   const { db, plans, wake } = deps;
@@ -81,16 +81,24 @@ const STATE_WORDS: Record<Override['state'], string> = {
 /** What is approved, each of it. */
 export function paramLines(override: Override, scope: Scope): string[] {
   const { userId, feature, until, payment, ticketId, reason, evidence } = override;
-  const customer = scope === 'group' ? maskUserId(oneLine(userId, 120)) : userId;
+  const customer = scope === 'group' ? maskUserId(oneLine(userId, 120)) : exactWords(userId);
+  const told = (text: string, lengthMax: number) =>
+    oneLine(scope === 'group' ? hideUser(text, userId) : text, lengthMax);
   return [
     `${customer} gets ${oneLine(feature, 60)} until ${utcTime(until)}`,
     ...(payment === null
       ? ['no payment is known']
-      : [`payment ${oneLine(`${payment.provider} ${payment.transactionId}`, 120)}`]),
+      : [`payment ${told(`${payment.provider} ${payment.transactionId}`, 120)}`]),
     ...(ticketId === null ? [] : [`ticket ${ticketName(ticketId)}`]),
-    `reason: ${oneLine(reason, 500)}`,
-    ...(evidence === null ? [] : [`evidence: ${oneLine(evidence, 500)}`]),
+    `reason: ${told(reason, 500)}`,
+    ...(evidence === null ? [] : [`evidence: ${told(evidence, 500)}`]),
   ];
+}
+
+/** Who gives a reason often names the customer in it. */
+function hideUser(text: string, userId: string): string {
+  const named = new RegExp(`(?<![\\p{L}\\p{N}])${RegExp.escape(userId)}(?![\\p{L}\\p{N}])`, 'gu');
+  return text.replace(named, () => maskUserId(userId));
 }
 
 function standLines(override: Override, now: Date): string[] {
@@ -168,7 +176,7 @@ export function debtLine(override: Override, now: Date): string {
   const end = until > now ? `ends ${utcTime(until)}` : `ended ${utcTime(until)}`;
   const paid = payment === null ? 'no payment known' : `${payment.provider} ${payment.transactionId}`;
   const glass = breakGlass && reviewedBy === null ? ' · 🚨 not reviewed' : '';
-  return `${overrideName(id)} · ${userId} · ${feature} · ${end} · ${paid}${glass}${debtLines(override)
+  return `${overrideName(id)} · ${exactWords(userId)} · ${feature} · ${end} · ${paid}${glass}${debtLines(override)
     .map((line) => ` · ${line}`)
     .join('')}`;
 }

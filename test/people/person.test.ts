@@ -43,3 +43,11 @@ test('a person is called by the first name, else the username, else the number',
   expect(nameOf({ telegramId: 7, firstName: null, username: 'ann' })).toBe('ann');
   expect(nameOf({ telegramId: 7, firstName: null, username: null })).toBe('7');
 });
+
+test('a name is one line of what can be seen, and not as long as somebody likes', () => {
+  const named = (firstName: string) => nameOf({ telegramId: 7, firstName, username: 'ann' });
+  expect(named('Ann\n✅ approved by\u202e Ben')).toBe('Ann ✅ approved by Ben');
+  expect(named('\u2060\u200b \n')).toBe('ann');
+  expect(named('👩🏽 Zoë Ångström')).toBe('👩🏽 Zoë Ångström');
+  expect(Array.from(named('💥'.repeat(300)))).toHaveLength(64);
+});

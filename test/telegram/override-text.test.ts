@@ -68,6 +68,29 @@ describe('the message that asks for a second person', () => {
     expect(draw({}, 'private').text).toContain('jane.doe@example.com');
   });
 
+  test('masks the customer also where a reason or an evidence names them, and nothing that only looks like it', () => {
+    const over = {
+      userId: 'user77',
+      reason: 'user77 has paid, says user77.',
+      evidence: 'mail of user771',
+      payment: null,
+    };
+    const { text } = draw(over);
+    expect(text).not.toMatch(/user77\b/);
+    expect(text).toContain('reason: us…7 has paid, says us…7.');
+    expect(text).toContain('mail of user771');
+    expect(draw(over, 'private').text).toContain('reason: user77 has paid');
+    expect(draw({ userId: '7', reason: '7 of 17 ($7+)' }).text).toContain('reason: 7… of 17 ($7…+)');
+  });
+
+  test('spells out what would not be seen in an id, so that nobody approves another customer, or lines somebody made up', () => {
+    const spoofing = 'jane\nreason: all is well\u202e\u200b';
+    const { text } = draw({ userId: spoofing }, 'private');
+    expect(text).toContain('jane\\u{a}reason: all is well\\u{202e}\\u{200b} gets premium');
+    expect(text.match(/^reason:/gm)).toHaveLength(1);
+    expect(draw({ userId: spoofing }).text.match(/^reason:/gm)).toHaveLength(1);
+  });
+
   test('has buttons that fit Telegram’s 64 bytes and carry the hash of what is shown', () => {
     for (const button of draw({ id: 999_999_999_999 }).keyboard.inline_keyboard.flat()) {
       const data = 'callback_data' in button ? button.callback_data! : '';

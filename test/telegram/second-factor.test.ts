@@ -175,6 +175,20 @@ describe('a press that needs a code', () => {
     expect(await eventStates(ticketId)).toEqual(['dead']);
   });
 
+  test('of a desk that was frozen before the code came does nothing', async () => {
+    await enroll(ANN);
+    await enroll(BEN);
+    aheadMs += 6 * MINUTE_MS;
+    const { ticketId } = await seedTicket(1);
+    await press(ANN, await showCard(ticketId), 'Retry');
+    await ask(BEN, BEN, '/freeze the keys are out');
+    await ask(ANN, ANN, codeOf(ANN));
+    await settle();
+    expect(textsOf(ANN).at(-1)).toContain('Frozen by Ben');
+    await db.updateTable('change_freeze').set({ frozen_at: null, frozen_by: null, reason: null }).execute();
+    expect(await eventStates(ticketId)).toEqual(['dead']);
+  });
+
   test('runs for who pressed it, not for who types a code', async () => {
     await enroll(ANN);
     await enroll(BEN);
@@ -254,5 +268,28 @@ describe('codes', () => {
     telegram().say(CARA, CARA, '123456');
     await settle();
     expect((await attempts('code')).length).toBe(before);
+  });
+});
+
+describe('a code that is typed in the group', () => {
+  test('goes from the chat, is not looked at, and who typed it is told', async () => {
+    await enroll(ANN);
+    const { ticketId } = await seedTicket(1);
+    aheadMs += 6 * MINUTE_MS;
+    await press(ANN, await showCard(ticketId), 'Retry');
+    const code = codeOf(ANN);
+    const { message_id: messageId } = telegram().say(ANN, GROUP, code);
+    await settle();
+    expect(telegram().message(GROUP, messageId).isDeleted).toBe(true);
+    expect(textsOf(ANN).at(-1)).toContain('not in the group');
+    expect(await eventStates(ticketId)).toEqual(['dead']);
+    const rows = JSON.stringify(await db.selectFrom('telegram_update').selectAll().execute());
+    expect(rows).not.toContain(`"${code}"`);
+  });
+
+  test('is a number when it is written by somebody who has no codes', async () => {
+    const { message_id: messageId } = telegram().say(VIC, GROUP, '150000');
+    await settle();
+    expect(telegram().message(GROUP, messageId).isDeleted).toBe(false);
   });
 });

@@ -116,6 +116,19 @@ describe('/freeze', () => {
     );
   });
 
+  test('lets nobody join, and uses no invitation up', async () => {
+    const [, payload] = /\?start=(inv_[\w-]+)/.exec((await ask(BEN, BEN, '/roles invite admin')).text)!;
+    await ask(BEN, BEN, '/freeze an account is in the wrong hands');
+    const answer = await open(STRANGER, payload);
+    expect(answer.text).toContain('Nobody can join at the moment');
+    expect(answer.text).not.toContain('wrong hands');
+    expect(await findPerson(db, STRANGER)).toBeNull();
+    await ask(BEN, BEN, '/freeze off');
+    expect((await open(STRANGER, payload)).text).toContain('You are an admin now');
+    await db.deleteFrom('invitation').execute();
+    await db.deleteFrom('person').where('telegram_id', '=', STRANGER).execute();
+  });
+
   test('the first reason stands', async () => {
     await ask(BEN, BEN, '/freeze first');
     expect((await ask(BEN, BEN, '/freeze second')).text).toContain('first');

@@ -40,6 +40,20 @@ describe('what is masked before it is written down', () => {
     },
   );
 
+  test('six digits alone in the group, where a code is typed by mistake', () => {
+    for (const text of ['123456', '12-34-56']) expect(masked({ text }).text).toBe('••••••');
+  });
+
+  test('the secret in the picture of /enroll, when its message is answered or quoted', () => {
+    const secret = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+    const answered = { caption: `type ${secret} into it`, message_id: 1, date: 1, chat: group };
+    const given = masked(
+      { text: '123456', reply_to_message: answered, quote: { text: secret }, pinned_message: answered },
+      { id: 7, type: 'private' },
+    );
+    expect(JSON.stringify(given)).not.toContain(secret);
+  });
+
   test('five or seven digits are no code, and six among words are none either', () => {
     const chat = { id: 7, type: 'private' };
     for (const text of ['12345', '1234567', 'order 123456']) expect(masked({ text }, chat).text).toBe(text);

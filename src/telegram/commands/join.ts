@@ -1,4 +1,5 @@
 import { putNotice } from '../../notice/notice-store.ts';
+import { findFreeze } from '../../people/freeze-store.ts';
 import { nameOf } from '../../people/person.ts';
 import { findPerson } from '../../people/person-store.ts';
 import { join } from '../../people/team.ts';
@@ -7,9 +8,13 @@ import { withArticle } from '../help-text.ts';
 import { oneLine } from '../line-words.ts';
 import { say } from './command.ts';
 
+/** A stranger is not told who froze it, nor why. */
+const FROZEN_TEXT = '🧊 Nobody can join at the moment. Nothing was used up: open the link again later.';
+
 /** Somebody opens the link of an invitation. Null: they are on the team already, and the link is not used up. */
-export async function joinTeam(deps: BotDeps, { sender }: Request, token: string): Promise<Answer | null> {
-  if (sender.kind !== 'human') return null;
+export async function joinTeam(deps: BotDeps, { sender, person }: Request, token: string): Promise<Answer | null> {
+  if (sender.kind !== 'human' || person?.active) return null;
+  if (await findFreeze(deps.db)) return say(FROZEN_TEXT);
   const { id: telegramId, firstName, username } = sender;
   const joining = { token, telegramId, firstName, username, now: deps.clock.now() };
   const joined = await join(deps.db, joining, async (trx, { role, invitedBy }) => {

@@ -22,7 +22,7 @@ export const resolve: Command = {
     const { ticketId, words } = readAim(request);
     if (ticketId === null) return sayExample(resolve, 'Which ticket, and why?');
     if (words.length === 0) return sayExample(resolve, 'For what reason?');
-    const reason = Array.from(words.join(' ')).slice(0, REASON_LENGTH_MAX).join('');
+    const reason = reasonOf(words);
     return tell(deps, ticketId, 'resolve', await resolveTicket(deps.db, { ...actBy(request, ticketId), reason }));
   },
 };
@@ -39,7 +39,7 @@ export const severity: Command = {
     const { ticketId, words } = readAim(request);
     const [to = '', ...reason] = words;
     if (ticketId === null || !/^P[1-4]$/i.test(to)) return sayExample(severity, 'Which ticket, and P1, P2, P3 or P4?');
-    const wanted = { to: to.toUpperCase() as Severity, reason: reason.join(' ') || null };
+    const wanted = { to: to.toUpperCase() as Severity, reason: reasonOf(reason) };
     return tell(deps, ticketId, 'severity', await changeSeverity(deps.db, { ...actBy(request, ticketId), ...wanted }));
   },
 };
@@ -70,6 +70,11 @@ const MERGE_MISTAKES: Partial<Record<MergeResult['outcome'], (intoId: number) =>
 function readAim({ args }: CommandRequest): { ticketId: number | null; words: string[] } {
   const [first = '', ...words] = args.split(/\s+/);
   return { ticketId: parseTicketId(first), words };
+}
+
+/** A line of the ticket’s story, not a letter. */
+function reasonOf(words: string[]): string | null {
+  return Array.from(words.join(' ')).slice(0, REASON_LENGTH_MAX).join('') || null;
 }
 
 function actBy({ person, updateId }: CommandRequest, ticketId: number) {

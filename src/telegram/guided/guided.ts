@@ -1,6 +1,7 @@
 import type { CallbackQuery, Message, Update } from '@grammyjs/types';
 import type { Api } from 'grammy';
-import { mayAct, type Risk } from '../../people/person.ts';
+import { findFreeze } from '../../people/freeze-store.ts';
+import { mayAct, type Person, type Risk } from '../../people/person.ts';
 import { findPerson } from '../../people/person-store.ts';
 import { type Admission, admit, type Flaw } from '../admission.ts';
 import type { BotDeps, Request } from '../bot-context.ts';
@@ -185,11 +186,15 @@ async function carryOut({ deps, forms }: GuidedTools, row: GuidedRow): Promise<v
   const person = await findPerson(deps.db, row.personId);
   const lane = await laneOfForm(deps.db, row.id);
   const isAllowed = form !== undefined && form !== null && mayAct(person, form.act);
-  const { answers, isProven } = row.action!;
-  const text = isAllowed
-    ? await form.carryOut(deps, { commandId: `guided:${row.id}`, answers, person: person!, isProven })
-    : END_TEXT.lost;
+  const text = isAllowed ? await doUnlessFrozen(deps, row, form, person!) : END_TEXT.lost;
   await closeForm(deps, row, lane, forms, text);
+}
+
+/** A freeze that came between the button and now holds: what a dead replica had left undone is left so. */
+async function doUnlessFrozen(deps: BotDeps, row: GuidedRow, form: Form, person: Person): Promise<string> {
+  if (await findFreeze(deps.db)) return END_TEXT.frozen;
+  const { answers, isProven } = row.action!;
+  return form.carryOut(deps, { commandId: `guided:${row.id}`, answers, person, isProven });
 }
 
 /** So long a replica is given to finish what it began. */

@@ -7,7 +7,7 @@ import { actorOf } from '../../people/person.ts';
 import { parseDuration } from '../commands/breaker-parse.ts';
 import { findPayment } from '../commands/find-payment.ts';
 import { parseTicketId } from '../commands/parse.ts';
-import { oneLine } from '../line-words.ts';
+import { exactWords, oneLine } from '../line-words.ts';
 import { overrideDepsOf, requestedWords, requestRefusalWords } from '../override-text.ts';
 import { type Answers, ask, confirmStep, type Form, type FormTools, skip, stop, taken, wrong } from './form.ts';
 import { formatPaymentAnswer, parsePaymentAnswer } from './payment-answer.ts';
@@ -43,7 +43,7 @@ export const overrideForm: Form = {
           return stop('⏳ A request for this customer is open already: /approvals shows it. Nothing was changed.');
         if (standing.isKnown) return skip(KNOWN);
         return ask(
-          `⚠ I have never heard of ${customer}. A webhook that was refused leaves exactly that; so does a slip of the finger. Type the id once more.`,
+          `⚠ I have never heard of ${exactWords(customer)}. A webhook that was refused leaves exactly that; so does a slip of the finger. Type the id once more.`,
         );
       },
       read: async (_tools, raw, { customer }) =>
@@ -62,7 +62,7 @@ export const overrideForm: Form = {
         if (!(await listGrantable(tools.deps.db, tools.deps)).includes(raw))
           return wrong(`No plan has a feature ${oneLine(raw, 40)}.`);
         const { isActive } = await standingOf(tools, customer, raw);
-        return isActive ? stop(`👌 ${customer} has ${raw} already. Nothing was changed.`) : taken(raw);
+        return isActive ? stop(`👌 ${exactWords(customer)} has ${raw} already. Nothing was changed.`) : taken(raw);
       },
     },
     {
@@ -116,7 +116,8 @@ export const overrideForm: Form = {
     },
     confirmStep({ label: '🛠 Ask for it', risk: 'R3' }, async (tools, answers) => {
       const standing = await standingOf(tools, answers.customer!, answers.feature!);
-      if (standing.isActive) return stop(`👌 ${answers.customer} has ${answers.feature} by now. Nothing was changed.`);
+      if (standing.isActive)
+        return stop(`👌 ${exactWords(answers.customer!)} has ${answers.feature} by now. Nothing was changed.`);
       if (standing.hasOpenRequest)
         return stop('⏳ Somebody has asked for this customer meanwhile: /approvals shows it. Nothing was changed.');
       return beforeAndAfter(answers);
@@ -166,7 +167,8 @@ async function findTicketOf({ deps }: FormTools, payment: string): Promise<strin
 }
 
 function beforeAndAfter(answers: Answers): string {
-  const { customer, feature, until, payment, ticket, reason, evidence } = answers;
+  const { feature, until, payment, ticket, reason, evidence } = answers;
+  const customer = exactWords(answers.customer!);
   return [
     `Now: ${customer} does not have ${feature}.`,
     `Then: ${customer} has ${feature} until ${utcTime(new Date(until!))}.`,

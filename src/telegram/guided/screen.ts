@@ -18,6 +18,8 @@ export const END_TEXT = {
   replaced: '✖ You have begun something else. Nothing was changed here.',
   failed:
     '⚠ It could not be done, and an engineer must look into the log. Ask /tx or /approvals what became of it before you begin again.',
+  frozen:
+    '🧊 People may change nothing at the moment. If this was not done before the freeze, it will not be: /tx, /breaker or /approvals tell.',
   lost: '🔒 You may no longer do this. Nothing was changed.',
 } as const;
 

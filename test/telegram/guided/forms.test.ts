@@ -2,7 +2,7 @@ import { Api } from 'grammy';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { findPerson } from '../../../src/people/person-store.ts';
 import type { BotDeps } from '../../../src/telegram/bot-context.ts';
-import { ask, type Form, skip, stop, taken, wrong } from '../../../src/telegram/guided/form.ts';
+import { ask, conversationName, type Form, skip, stop, taken, wrong } from '../../../src/telegram/guided/form.ts';
 import { FORMS } from '../../../src/telegram/guided/forms.ts';
 import { runGuidedOnce } from '../../../src/telegram/guided/guided.ts';
 import { takeTurn } from '../../../src/telegram/guided/take-turn.ts';
@@ -54,7 +54,7 @@ const cake: Form = {
 };
 
 const chat = await createChatRoom({ clock, forms: [cake] });
-const { ask: say, open, telegram, db, settle } = chat;
+const { ask: say, open, telegram, db, settle, deliver } = chat;
 
 const last = () =>
   telegram()
@@ -331,6 +331,64 @@ describe('between replicas', () => {
     expect(await row()).toMatchObject({ phase: 'ended' });
   });
 
+  test('what was confirmed before a freeze and not carried out is not carried out in it', async () => {
+    await walk(['Small', 'Jane']);
+    const { id, turn } = await row();
+    updates += 1;
+    await takeTurn(depsOf(), [cake], await stepOf(updates), { kind: 'press', id, turn, word: '0' });
+    const frozen = { frozen_at: new Date(), frozen_by: 'Ben', reason: 'the keys are out' };
+    await db.updateTable('change_freeze').set(frozen).execute();
+    aheadMs += 31_000;
+    await runGuidedOnce({ deps: depsOf(), api: apiOf(), forms: [cake] });
+    await db.updateTable('change_freeze').set({ frozen_at: null, frozen_by: null, reason: null }).execute();
+    expect(done).toEqual([]);
+    expect(last().text).toContain('People may change nothing at the moment');
+  });
+
+  test('what somebody had confirmed who may not by now is not carried out', async () => {
+    await walk(['Small', 'Jane']);
+    const { id, turn } = await row();
+    updates += 1;
+    await takeTurn(depsOf(), [cake], await stepOf(updates), { kind: 'press', id, turn, word: '0' });
+    await db.updateTable('person').set({ active: false }).where('telegram_id', '=', ANN).execute();
+    aheadMs += 31_000;
+    await runGuidedOnce({ deps: depsOf(), api: apiOf(), forms: [cake] });
+    await db.updateTable('person').set({ active: true }).where('telegram_id', '=', ANN).execute();
+    expect(done).toEqual([]);
+    expect(last().text).toContain('You may no longer do this');
+  });
+
+  test('an update that is handled twice is one answer, not the answer to the next question as well', async () => {
+    await begin();
+    await press('Large');
+    const said = { message_id: 77_001, date: 1, chat: { id: ANN, type: 'private' }, text: '7' };
+    const from = { id: ANN, is_bot: false, first_name: 'Ann' };
+    await deliver({ message: { ...said, from } });
+    const once = await row();
+    await db
+      .updateTable('telegram_update')
+      .set({
+        state: 'pending',
+        payload: JSON.stringify({ update_id: once.last_update_id, message: { ...said, from } }),
+      })
+      .where('update_id', '=', once.last_update_id!)
+      .execute();
+    await settle();
+    expect((await row()).turn).toBe(once.turn);
+    expect((await row()).answers).toEqual({ size: 'large', candles: '7' });
+    await type('/cancel');
+  });
+
+  test('an answer after its time ends a form that nobody has looked after yet', async () => {
+    await walk(['Small', 'Jane']);
+    aheadMs += 5 * 60_000 + 1;
+    const { id, turn } = await row();
+    updates += 1;
+    await takeTurn(depsOf(), [cake], await stepOf(updates), { kind: 'press', id, turn, word: '0' });
+    expect(await row()).toMatchObject({ phase: 'ended', screen: { text: expect.stringContaining('Expired') } });
+    expect(done).toEqual([]);
+  });
+
   test('what was written and not shown is shown by whoever looks next', async () => {
     await begin();
     const { id, turn } = await row();
@@ -342,6 +400,11 @@ describe('between replicas', () => {
     expect(last().text).toContain('How many candles?');
     await type('/cancel');
   });
+});
+
+test('the version is part of the name under which the plugin keeps a form, so that no log is replayed by other code', () => {
+  expect(conversationName({ name: 'cake', version: 1 })).not.toBe(conversationName({ name: 'cake', version: 2 }));
+  expect(new Set(FORMS.map(conversationName)).size).toBe(FORMS.length);
 });
 
 test('what cannot be carried out is given up after ten minutes, and says so', async () => {
