@@ -29,7 +29,7 @@ export async function listEntitlements(db: Kysely<Schema>, userIds: string[]): P
 
 export type ChangedEntitlement = Omit<Entitlement, 'revision' | 'sentRevision'> & { isNew: boolean };
 
-const CHANGED = { userId: 'text', feature: 'text', since: 'timestamptz', until: 'timestamptz', revoked: 'boolean' };
+const CHANGED = { userId: 'text', feature: 'text', since: 'timestamptz', until: 'timestamptz', revoked: 'boolean' } as const;
 
 /** The caller holds the locks of the users, has read what they have, and left out what did not change. */
 export async function writeEntitlements(trx: Trx, changed: ChangedEntitlement[]): Promise<void> {
