@@ -128,8 +128,8 @@ function writeTime(value: Date | string): void {
 
 const YEAR_2000_MS = Date.UTC(2000);
 
-function writeUuid(value: string): void {
-  writeBytes(Buffer.from(value.replaceAll('-', ''), 'hex'));
+function writeUuid(value: Buffer | string): void {
+  writeBytes(typeof value === 'string' ? Buffer.from(value.replaceAll('-', ''), 'hex') : value);
 }
 
 function writeBytes(value: Buffer): void {
