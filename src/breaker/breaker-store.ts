@@ -39,7 +39,7 @@ export async function ensureBreaker(db: Db, name: string, settings: CompleteSett
 /** Calls that ended `ageMs` ago under `epoch`. */
 export type ResultCount = { name: string; epoch: number; ok: number; failed: number; ageMs: number };
 
-const RESULT_COUNT = { name: 'text', epoch: 'bigint', ok: 'int', failed: 'int', ageMs: 'float8' };
+const RESULT_COUNT = { name: 'text', epoch: 'bigint', ok: 'int', failed: 'int', ageMs: 'float8' } as const;
 
 /**
  * Adds what this replica saw to its own ring of rows; what is of another epoch, or older than the window, is dropped. While a

@@ -55,7 +55,7 @@ const TYPES = {
   state: 'text',
   notice_key: 'text',
   fallback_key: 'text',
-};
+} as const;
 
 /** In one order, so that two sweeps never wait for each other. */
 async function announce(

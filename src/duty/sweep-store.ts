@@ -77,7 +77,7 @@ export async function saveServed(trx: Trx, tickets: ServedTicket[]): Promise<voi
     where t.id = s.id`.execute(trx);
 }
 
-const TIME = 'timestamptz';
+const TIME = 'timestamptz' as const;
 const TYPES = {
   id: 'bigint',
   state: 'text',
@@ -94,13 +94,13 @@ const TYPES = {
   confirm_at: TIME,
   owner_until: TIME,
   snoozed_until: TIME,
-};
+} as const;
 
 export type StoryLine = { ticket_id: number; at: Date; kind: string; text: string };
 
 export async function appendStory(trx: Trx, lines: StoryLine[]): Promise<void> {
   if (lines.length === 0) return;
-  const types = { ticket_id: 'bigint', at: TIME, kind: 'text', text: 'text' };
+  const types = { ticket_id: 'bigint', at: TIME, kind: 'text', text: 'text' } as const;
   await sql`
     insert into ticket_log (ticket_id, at, kind, text)
     select * from ${rowsOf(lines, types)} as l(ticket_id, at, kind, text)`.execute(trx);

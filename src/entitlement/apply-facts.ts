@@ -14,7 +14,7 @@ import {
   markPaymentUsers,
   type NewFact,
 } from './fact-store.ts';
-import { type FactDetail, type Feature, foldFeatures } from './fold.ts';
+import { type Fact, type FactDetail, type Feature, foldFeatures } from './fold.ts';
 import { type Links, linkUsers, mismatchesUser } from './link-users.ts';
 import type { Plans } from './plans.ts';
 
@@ -46,14 +46,14 @@ export type AppliedBatch = {
 export async function applyFacts(trx: Trx, events: FactSource[], plans: Plans): Promise<AppliedBatch> {
   const links = await linkUsers(trx, events);
   const sound = events.filter((event) => !mismatchesUser(event, links));
-  const contradicted = await keepFacts(trx, sound, links);
+  const { contradicted, told } = await keepFacts(trx, sound, links);
   const learnt = await learnUsers(trx, links.known());
   await markPaymentUsers(trx, learnt);
 
   const userIds = [
     ...new Set([...sound.flatMap((event) => links.userOf(event) ?? []), ...learnt.map((one) => one.userId)]),
   ];
-  if (userIds.length > 0) await foldUsers(trx, userIds, plans);
+  if (userIds.length > 0) await foldUsers(trx, userIds, plans, told);
   return { results: events.map((event) => resultOf(event, links, contradicted)), learnt };
 }
 
@@ -66,29 +66,51 @@ function resultOf(event: FactSource, links: Links, contradicted: Set<FactSource>
   return { outcome: event.facts.some((fact) => fact.type === 'paid') ? 'user_unknown' : 'kept' };
 }
 
-/** Answers the events whose payment is known with another amount: that must alarm, and overwrites nothing. */
-async function keepFacts(trx: Trx, events: FactSource[], links: Links): Promise<Set<FactSource>> {
+type KeptFacts = {
+  /** Their payment is known with another amount: that must alarm, and overwrites nothing. */
+  contradicted: Set<FactSource>;
+  told: ToldFacts;
+};
+
+async function keepFacts(trx: Trx, events: FactSource[], links: Links): Promise<KeptFacts> {
   const drafts = events.flatMap((event) => event.facts.map((fact) => ({ event, fact: toFact(event, fact, links) })));
-  const firsts = [...firstOfEachKey(drafts.filter(({ event }) => links.isNew(event))).values()];
+  const firsts = firstOfEachKey(drafts.filter(({ event }) => links.isNew(event)));
+  const inserted = new Set(firsts.values());
   await insertFirstFacts(
     trx,
-    firsts.map(({ fact }) => fact),
+    [...inserted].map(({ fact }) => fact),
   );
-  const inserted = new Set(firsts);
-  const repeated = await insertInRounds(
-    trx,
-    drafts.filter((draft) => !inserted.has(draft)),
-  );
+  const others = drafts.filter((draft) => !inserted.has(draft));
+  const contradicted = await findContradicted(trx, await insertInRounds(trx, others));
+  return { contradicted, told: toldBy(drafts, inserted, others) };
+}
+
+async function findContradicted(trx: Trx, repeated: EventFact[]): Promise<Set<FactSource>> {
   if (repeated.length === 0) return new Set();
-  const known = new Map(
-    (
-      await findFacts(
-        trx,
-        repeated.map(({ fact }) => fact),
-      )
-    ).map((fact) => [factKey(fact), fact]),
+  const facts = await findFacts(
+    trx,
+    repeated.map(({ fact }) => fact),
   );
+  const known = new Map(facts.map((fact) => [factKey(fact), fact]));
   return new Set(repeated.filter(({ fact }) => contradicts(fact, known.get(factKey(fact)))).map(({ event }) => event));
+}
+
+/** Facts this transaction has just inserted as they stand here, so they need not be read: all there are of `eventIds`. */
+type ToldFacts = { eventIds: number[]; facts: Map<string, Fact[]> };
+
+const NOTHING_TOLD: ToldFacts = { eventIds: [], facts: new Map() };
+
+/** Left out is every event of which a fact was not the first of its key, was told twice, or lacks its time or its user still. */
+function toldBy(drafts: EventFact[], inserted: Set<EventFact>, others: EventFact[]): ToldFacts {
+  const toldTwice = new Set(others.map(({ fact }) => factKey(fact)));
+  const isKnown = (draft: EventFact) =>
+    inserted.has(draft) && draft.fact.userId !== null && draft.fact.at !== null && !toldTwice.has(factKey(draft.fact));
+  const unknown = new Set(drafts.filter((draft) => !isKnown(draft)).map(({ event }) => event));
+  const known = drafts.filter(({ event }) => !unknown.has(event)).map(({ fact }) => fact);
+  return {
+    eventIds: [...new Set(known.map((fact) => fact.eventId))],
+    facts: Map.groupBy(known as (NewFact & { userId: string; at: Date })[], (fact) => fact.userId),
+  };
 }
 
 type EventFact = { event: FactSource; fact: NewFact };
@@ -174,14 +196,23 @@ function toText(time: Date | string | null): string | null {
   return time === null ? null : new Date(time).toISOString();
 }
 
-/** Locks the users and writes what they have by all their facts; what changes a fact calls it afterwards, in its transaction. */
-export async function foldUsers(trx: Trx, userIds: string[], plans: Plans): Promise<void> {
+/**
+ * Locks the users and writes what they have by all their facts; what changes a fact calls it afterwards, in its transaction, and may say
+ * which facts it knows without their being read.
+ */
+export async function foldUsers(
+  trx: Trx,
+  userIds: string[],
+  plans: Plans,
+  told: ToldFacts = NOTHING_TOLD,
+): Promise<void> {
   await lockUsers(trx, userIds);
-  const facts = await listFactsOfUsers(trx, userIds);
+  const others = await listFactsOfUsers(trx, userIds, told.eventIds);
   const before = groupByUser(await listEntitlements(trx, userIds));
-  const changed = userIds.flatMap((userId) =>
-    changesOf(userId, foldFeatures(facts.get(userId) ?? [], plans), before.get(userId) ?? []),
-  );
+  const changed = userIds.flatMap((userId) => {
+    const facts = [...(others.get(userId) ?? []), ...(told.facts.get(userId) ?? [])];
+    return changesOf(userId, foldFeatures(facts, plans), before.get(userId) ?? []);
+  });
   await writeEntitlements(trx, changed);
 }
 

@@ -1,5 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { rowsOf } from '../platform/rows.ts';
+import { arrayOf, rowsOf } from '../platform/rows.ts';
 import type { Schema } from '../platform/schema.ts';
 
 type Trx = Transaction<Schema>;
@@ -20,7 +20,7 @@ export type Entitlement = {
 export async function listEntitlements(db: Kysely<Schema>, userIds: string[]): Promise<Entitlement[]> {
   const { rows } = await sql<Entitlement>`
     select e.user_id as "userId", e.feature, e.since, e.until, e.revoked, e.revision, e.sent_revision as "sentRevision"
-    from unnest(${userIds}::text[]) as wanted(user_id)
+    from unnest(${arrayOf(userIds, 'text')}) as wanted(user_id)
     cross join lateral (
       select * from entitlement where entitlement.user_id = wanted.user_id offset 0
     ) e`.execute(db);
@@ -29,7 +29,13 @@ export async function listEntitlements(db: Kysely<Schema>, userIds: string[]): P
 
 export type ChangedEntitlement = Omit<Entitlement, 'revision' | 'sentRevision'> & { isNew: boolean };
 
-const CHANGED = { userId: 'text', feature: 'text', since: 'timestamptz', until: 'timestamptz', revoked: 'boolean' };
+const CHANGED = {
+  userId: 'text',
+  feature: 'text',
+  since: 'timestamptz',
+  until: 'timestamptz',
+  revoked: 'boolean',
+} as const;
 
 /** The caller holds the locks of the users, has read what they have, and left out what did not change. */
 export async function writeEntitlements(trx: Trx, changed: ChangedEntitlement[]): Promise<void> {

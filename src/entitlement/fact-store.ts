@@ -1,5 +1,5 @@
 import { type RawBuilder, sql, type Transaction } from 'kysely';
-import { rowsOf } from '../platform/rows.ts';
+import { arrayOf, rowsOf } from '../platform/rows.ts';
 import type { FactType, Schema } from '../platform/schema.ts';
 import type { Fact, FactDetail } from './fold.ts';
 
@@ -26,31 +26,42 @@ export type KnownPayment = {
   existed: boolean;
 };
 
-/** Locks the payments (sorted, so that two workers never wait for each other) and answers what is known of them now. */
+/**
+ * Locks the payments (sorted, so that two workers never wait for each other) and answers what is known of them now. What was not there
+ * before is what the drafts say, and nothing that the server need tell us.
+ */
 export async function upsertPayments(trx: Trx, drafts: PaymentDraft[]): Promise<KnownPayment[]> {
   if (drafts.length === 0) return [];
   const { rows } = await sql<KnownPayment>`
-    insert into payment (provider, transaction_id, user_id, subscription_id, amount_minor, currency, payer_country, first_received_at)
-    select * from ${rowsOf(drafts, {
-      provider: 'text',
-      transactionId: 'text',
-      userId: 'text',
-      subscriptionId: 'text',
-      amountMinor: 'bigint',
-      currency: 'text',
-      payerCountry: 'text',
-      receivedAt: 'timestamptz',
-    })} as d(provider, transaction_id) order by provider, transaction_id
-    on conflict (provider, transaction_id) do update set
-      user_id = coalesce(payment.user_id, excluded.user_id),
-      subscription_id = coalesce(payment.subscription_id, excluded.subscription_id),
-      amount_minor = coalesce(payment.amount_minor, excluded.amount_minor),
-      currency = coalesce(payment.currency, excluded.currency),
-      payer_country = coalesce(payment.payer_country, excluded.payer_country),
-      first_received_at = least(payment.first_received_at, excluded.first_received_at)
-    returning provider, transaction_id as "transactionId", user_id as "userId", subscription_id as "subscriptionId",
-      (xmax <> 0) as existed`.execute(trx);
-  return rows;
+    with told as (
+      insert into payment (provider, transaction_id, user_id, subscription_id, amount_minor, currency, payer_country, first_received_at)
+      select * from ${rowsOf(drafts, {
+        provider: 'text',
+        transactionId: 'text',
+        userId: 'text',
+        subscriptionId: 'text',
+        amountMinor: 'bigint',
+        currency: 'text',
+        payerCountry: 'text',
+        receivedAt: 'timestamptz',
+      })} as d(provider, transaction_id) order by provider, transaction_id
+      on conflict (provider, transaction_id) do update set
+        user_id = coalesce(payment.user_id, excluded.user_id),
+        subscription_id = coalesce(payment.subscription_id, excluded.subscription_id),
+        amount_minor = coalesce(payment.amount_minor, excluded.amount_minor),
+        currency = coalesce(payment.currency, excluded.currency),
+        payer_country = coalesce(payment.payer_country, excluded.payer_country),
+        first_received_at = least(payment.first_received_at, excluded.first_received_at)
+      returning provider, transaction_id, user_id, subscription_id, (xmax <> 0) as existed
+    )
+    select provider, transaction_id as "transactionId", user_id as "userId", subscription_id as "subscriptionId", existed
+    from told where existed`.execute(trx);
+  const existing = new Map(rows.map((row) => [`${row.provider} ${row.transactionId}`, row]));
+  return drafts.map((draft) => {
+    const { provider, transactionId, userId, subscriptionId } = draft;
+    const isNew = { provider, transactionId, userId, subscriptionId, existed: false };
+    return (rows.length > 0 && existing.get(`${provider} ${transactionId}`)) || isNew;
+  });
 }
 
 export type SubscriptionDraft = { provider: string; subscriptionId: string; userId: string | null; receivedAt: Date };
@@ -200,30 +211,36 @@ export async function markPaymentUsers(
 
 /**
  * Held until the transaction ends; the facts are to be read in a statement of its own after it. Locks on the users' names, taken in
- * one order: users need no row of their own for it, and a transaction pooler does not mind.
+ * one order: users need no row of their own for it, and a transaction pooler does not mind. What is read about them afterwards is looked up
+ * user by user, which the planner of a table that nobody has analysed yet would do by bitmaps, at several times the price.
  */
 export async function lockUsers(trx: Trx, userIds: string[]): Promise<void> {
   if (userIds.length === 0) return;
   await sql`
-    select pg_advisory_xact_lock(key) from (
-      select distinct hashtextextended(user_id, 0) as key from unnest(${userIds}::text[]) as u(user_id) order by key
+    with planned as materialized (select set_config('enable_bitmapscan', 'off', true))
+    select pg_advisory_xact_lock(key) from planned, (
+      select distinct hashtextextended(user_id, 0) as key from unnest(${arrayOf(userIds, 'text')}) as u(user_id) order by key
     ) keys`.execute(trx);
 }
 
 type FactRow = Omit<Fact, 'at'> & { userId: string; ownAt: Date | null; receivedAt: Date };
 
 /**
- * All facts of these users; one without a time of its own takes the earliest receipt of its transaction. Looked up user by user
- * on purpose: with `= any(…)` a table nobody has analysed yet was scanned whole for every batch.
+ * All facts of these users but those of `knownEvents`; one without a time of its own takes the earliest receipt of its transaction. Looked
+ * up user by user on purpose: with `= any(…)` a table nobody has analysed yet was scanned whole for every batch.
  */
-export async function listFactsOfUsers(trx: Trx, userIds: string[]): Promise<Map<string, Fact[]>> {
+export async function listFactsOfUsers(
+  trx: Trx,
+  userIds: string[],
+  knownEvents: number[] = [],
+): Promise<Map<string, Fact[]>> {
   const { rows } = await sql<FactRow>`
     select wanted.user_id as "userId", f.provider, f.subject, f.effect, f.type, f.transaction_id as "transactionId",
       f.subscription_id as "subscriptionId", f.amount_minor as "amountMinor", f.plan, f.at as "ownAt",
       coalesce(p.first_received_at, f.received_at) as "receivedAt", f.detail
-    from unnest(${userIds}::text[]) as wanted(user_id)
+    from unnest(${arrayOf(userIds, 'text')}) as wanted(user_id)
     cross join lateral (
-      select * from fact where fact.user_id = wanted.user_id offset 0
+      select * from fact where fact.user_id = wanted.user_id and fact.event_id <> all(${arrayOf(knownEvents, 'bigint')}) offset 0
     ) f
     left join lateral (
       select first_received_at from payment

@@ -26,27 +26,28 @@ export async function linkUsers(trx: Trx, events: FactSource[]): Promise<Links> 
     await upsertSubscriptions(trx, draftSubscriptions(events, payments)),
     (one) => one.subscriptionId,
   );
-  const linksOf = (event: FactSource) => {
+  const ofEvent = new Map(events.map((event) => [event, findLinks(event)]));
+  const linksOf = (event: FactSource) => ofEvent.get(event)!;
+  function findLinks(event: FactSource) {
     const payment = event.transactionId === null ? null : payments.get(keyOf(event.provider, event.transactionId));
     const subscriptionId = event.subscriptionId ?? payment?.subscriptionId ?? null;
     const subscription = subscriptionId === null ? null : subscriptions.get(keyOf(event.provider, subscriptionId));
-    return { payment, subscription };
-  };
-  const userOf = (event: FactSource): string | null => {
-    const { payment, subscription } = linksOf(event);
-    return payment?.userId ?? subscription?.userId ?? event.userId;
-  };
-  const isNew = (event: FactSource): boolean => linksOf(event).payment?.existed === false;
-  const heardOfBefore = (event: FactSource): boolean => {
-    const { payment, subscription } = linksOf(event);
-    return Boolean(payment?.existed || subscription?.existed);
-  };
+    return {
+      userId: payment?.userId ?? subscription?.userId ?? event.userId,
+      isNew: payment?.existed === false,
+      heardOfBefore: Boolean(payment?.existed || subscription?.existed),
+    };
+  }
+  const userOf = (event: FactSource): string | null => linksOf(event).userId;
+  const isNew = (event: FactSource): boolean => linksOf(event).isNew;
   const known = () =>
-    events.filter(heardOfBefore).flatMap((event) => {
-      const userId = userOf(event);
-      const { provider, transactionId, subscriptionId } = event;
-      return userId === null ? [] : [{ provider, transactionId, subscriptionId, userId }];
-    });
+    events
+      .filter((event) => linksOf(event).heardOfBefore)
+      .flatMap((event) => {
+        const userId = userOf(event);
+        const { provider, transactionId, subscriptionId } = event;
+        return userId === null ? [] : [{ provider, transactionId, subscriptionId, userId }];
+      });
   return { userOf, isNew, known };
 }
 

@@ -1,5 +1,7 @@
+import { hash } from 'node:crypto';
 import { type ExpressionBuilder, sql, type Transaction } from 'kysely';
 import type pg from 'pg';
+import { type ArrayType, encodeArray } from '../platform/binary-array.ts';
 import type { Schema } from '../platform/schema.ts';
 import { type Arrival, needsDelivery } from './arrival.ts';
 
@@ -7,44 +9,72 @@ type Trx = Transaction<Schema>;
 
 export type StoredRow = { provider: string; id: number; dedupKey: string };
 
+/** In the order of the parameters of INSERT_ARRIVALS. */
+const COLUMNS = {
+  key: 'uuid',
+  provider: 'text',
+  dedup_key: 'text',
+  body_hash: 'bytea',
+  kind: 'text',
+  provider_type: 'text',
+  transaction_id: 'text',
+  subscription_id: 'text',
+  user_id: 'text',
+  amount_minor: 'bigint',
+  currency: 'text',
+  payer_country: 'text',
+  plan: 'text',
+  occurred_at: 'timestamptz',
+  facts: 'jsonb',
+  country: 'text',
+  late: 'boolean',
+  received_at: 'timestamptz',
+  state: 'text',
+  content_encoding: 'text',
+  headers: 'jsonb',
+  body_at: 'int',
+  body_length: 'int',
+} as const satisfies Record<string, ArrayType>;
+const NAMES = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[];
+
+type Row = Record<keyof typeof COLUMNS, unknown>;
+
 /**
  * One statement for all webhooks of the moment: one commit, one fsync. It is sent by name, so that the server plans it once,
- * and with the bodies as one binary parameter, which costs neither side any escaping. Rows go in sorted by key: unsorted
- * batches of two replicas deadlocked.
+ * and with binary parameters, which cost neither side any escaping. Rows go in sorted by key: unsorted batches of two replicas
+ * deadlocked. What it answers is the place of each new row among those it was given.
  */
 const INSERT_ARRIVALS = {
   name: 'insert-arrivals',
   text: `
   with input as materialized (
-    select event_key(provider, dedup_key) as key, i.* from json_to_recordset($1::json) as i(
-      provider text, dedup_key text, body_hash text, kind text, provider_type text, transaction_id text,
-      subscription_id text, user_id text, amount_minor bigint, currency text, payer_country text, plan text,
-      occurred_at timestamptz, facts jsonb, country text, late boolean, received_at timestamptz, state text,
-      content_encoding text, headers jsonb, body_at int, body_length int)
+    select * from unnest(${NAMES.map((name, i) => `$${i + 4}::${COLUMNS[name]}[]`).join(', ')})
+      with ordinality as i(${NAMES.join(', ')}, place)
   ), arrived as (
     insert into event_arrival (key, event_id)
     select key, nextval('event_id_seq') from input order by provider, dedup_key
     on conflict (key) do nothing
     returning key, event_id
+  ), fresh as materialized (
+    select a.event_id, i.* from arrived a join input i using (key)
   ), stored as (
     insert into event (id, provider, dedup_key, body_hash, kind, provider_type, transaction_id, subscription_id, user_id,
       amount_minor, currency, payer_country, plan, occurred_at, facts, country, late, received_at, due_at, state)
-    select a.event_id, provider, dedup_key, decode(body_hash, 'hex'), kind, provider_type, transaction_id, subscription_id, user_id,
+    select event_id, provider, dedup_key, body_hash, kind, provider_type, transaction_id, subscription_id, user_id,
       amount_minor, currency, payer_country, plan, occurred_at, facts, country, late, received_at, received_at, state
-    from arrived a join input using (key)
-    returning provider, id, dedup_key
+    from fresh
   ), kept as (
     insert into payload (provider, event_id, month, content_encoding, headers, body)
-    select provider, a.event_id, date_trunc('month', received_at at time zone 'utc')::date, content_encoding,
-      headers, substring($2::bytea from body_at + 1 for body_length)
-    from arrived a join input using (key)
+    select provider, event_id, date_trunc('month', received_at at time zone 'utc')::date, content_encoding,
+      headers, substring($1::bytea from body_at + 1 for body_length)
+    from fresh
   ), counted as (
     update counter set
-      received = received + $3::int + (select count(*) from input),
-      duplicate = duplicate + $3::int + (select count(*) from input) - (select count(*) from stored)
+      received = received + $2::int + $3::int,
+      duplicate = duplicate + $2::int + $3::int - (select count(*) from fresh)
     where shard = pg_backend_pid() % 64
   )
-  select provider, id, dedup_key as "dedupKey" from stored`,
+  select place, event_id as id from fresh`,
 };
 
 /**
@@ -54,22 +84,33 @@ const INSERT_ARRIVALS = {
 export async function insertArrivals(pool: pg.Pool, arrivals: Arrival[], repeats: number): Promise<StoredRow[]> {
   let at = 0;
   const rows = arrivals.map((arrival) => {
-    const row = { ...toRow(arrival), body_at: at, body_length: arrival.body.length };
+    const row = toRow(arrival, at);
     at += arrival.body.length;
     return row;
   });
   const bodies = Buffer.concat(arrivals.map((arrival) => arrival.body));
-  const result = await pool.query<StoredRow>({ ...INSERT_ARRIVALS, values: [JSON.stringify(rows), bodies, repeats] });
-  return result.rows;
+  const columns = NAMES.map((name) =>
+    encodeArray(
+      rows.map((row) => row[name]),
+      COLUMNS[name],
+    ),
+  );
+  const values = [bodies, repeats, arrivals.length, ...columns];
+  const result = await pool.query<{ place: number; id: number }>({ ...INSERT_ARRIVALS, values });
+  return result.rows.map(({ place, id }) => {
+    const { provider, dedupKey } = arrivals[place - 1]!;
+    return { provider, id, dedupKey };
+  });
 }
 
-function toRow(arrival: Arrival): Record<string, unknown> {
+function toRow(arrival: Arrival, bodyAt: number): Row {
   if (arrival.content.outcome === 'malformed') throw new Error('a malformed arrival goes in by insertMalformed');
   const { event } = arrival.content;
   return {
+    key: eventKey(arrival.provider, arrival.dedupKey),
     provider: arrival.provider,
     dedup_key: arrival.dedupKey,
-    body_hash: arrival.bodyHash.toString('hex'),
+    body_hash: arrival.bodyHash,
     kind: event.kind,
     provider_type: event.providerType,
     transaction_id: event.transactionId,
@@ -87,7 +128,14 @@ function toRow(arrival: Arrival): Record<string, unknown> {
     state: needsDelivery(event) ? 'pending' : 'ignored',
     content_encoding: arrival.contentEncoding,
     headers: arrival.headers,
+    body_at: bodyAt,
+    body_length: arrival.body.length,
   };
+}
+
+/** What `event_key` of the database says. There it is a call for every webhook: the server cannot put its words into the statement. */
+export function eventKey(provider: string, dedupKey: string): Buffer {
+  return hash('sha256', `${provider} ${dedupKey}`, 'buffer').subarray(0, 16);
 }
 
 /** A webhook that cannot be read is kept by its bytes alone, and why it cannot. Null when its key is there already. */

@@ -145,3 +145,30 @@ test('a renewal that names only its subscription finds its user there', async ()
   });
   expect((await apply([renewal])).results).toEqual([{ outcome: 'folded', userId: `user${run}` }]);
 });
+
+test('a new payment is folded with what was paid before, and with what else its event says', async () => {
+  run += 1;
+  await apply([event([paid(20, 1)])]);
+  const renewed = event(
+    [paid(40, 20), { type: 'refunded', effect: 'refund:part', amountMinor: 1, cumulative: false }],
+    {
+      transactionId: `tx${run} renewed`,
+      occurredAt: day(20),
+    },
+  );
+  await apply([renewed]);
+  expect(await outcome()).toEqual([{ feature: 'premium', since: day(1), until: day(40), revoked: false }]);
+});
+
+test('a new payment without a time of its own has been paid when the first of its events came', async () => {
+  run += 1;
+  await apply([
+    event([paid()], { occurredAt: null, receivedAt: day(5) }),
+    event([{ type: 'disputed', effect: 'dispute:d1:opened', disputeId: 'd1' }], { receivedAt: day(3) }),
+    event([{ type: 'dispute_won', effect: 'dispute:d1:won', disputeId: 'd1' }], {
+      occurredAt: day(6),
+      receivedAt: day(6),
+    }),
+  ]);
+  expect(await outcome()).toEqual([{ feature: 'premium', since: day(3), until: null, revoked: false }]);
+});
