@@ -62,7 +62,7 @@ export function frozenWords({ by, at, reason }: Freeze, now: Date): string {
 
 function codeWords(request: Request, until: string): Words {
   const where = request.scope === 'group' ? ' to me in private' : '';
-  const text = `🔐 This needs a code: send the six digits your authenticator shows${where}, and it is done. It waits until ${until} UTC.`;
+  const text = `🔐 This needs a code: send the six digits your authenticator shows${where}, and it goes on. It waits until ${until} UTC.`;
   return withLink(request, text);
 }
 

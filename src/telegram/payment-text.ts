@@ -78,7 +78,7 @@ function oneFeatureWords({ feature, active, since, until }: EntitlementView, now
 
 function toldWords({ feature }: EntitlementView, { untold }: PaymentAudience): string {
   if (untold === null) return '';
-  return untold.includes(feature) ? ' (the product has not been told yet)' : ' (the product knows)';
+  return untold.includes(feature) ? ' (the product has not accepted it yet)' : ' (the product knows)';
 }
 
 const ATTEMPTS_AT_START = 3;
@@ -140,9 +140,9 @@ function attemptLines(attempts: AttemptView[], audience: PaymentAudience): Forma
 const OUTCOME_WORDS: Record<AttemptOutcome, string> = {
   ok: 'worked',
   transient: 'failed for now',
-  permanent: 'was refused',
-  throttled: 'was asked to wait',
-  handed_back: 'was handed back',
+  permanent: 'refused it',
+  throttled: 'asked us to wait',
+  handed_back: 'handed it back',
 };
 
 function attemptWords(attempt: AttemptView, { now, isGroup }: PaymentAudience): string {
@@ -160,14 +160,20 @@ function ticketLine({ ticket }: PaymentView): FormattedString[] {
 }
 
 function nextWords(view: PaymentView, { now, isGroup }: PaymentAudience): string {
-  const retry = `/retry ${idWords(view.transactionId)}`;
-  if (canBeRetried(view)) return isGroup ? `${retry} in our private chat` : retry;
+  if (canBeRetried(view)) return retryWords(view, isGroup);
   const waiting = view.events.find((event) => event.state === 'retrying' && event.nextTryAt !== null);
   if (waiting) return `wait, it is tried again by itself at ${clockSeconds(waiting.nextTryAt!, now)} UTC`;
   if (view.events.some((event) => event.state === 'pending' || event.state === 'processing'))
     return 'wait a moment, it is under way';
   if (view.ticket && view.ticket.state !== 'resolved') return `/ticket ${view.ticket.id}`;
   return 'nothing to do, everything was applied';
+}
+
+/** What was refused for good is refused again until somebody has mended it. */
+function retryWords(view: PaymentView, isGroup: boolean): string {
+  const isRefused = view.events.some((event) => event.state === 'dead' && event.reason === 'permanent');
+  const retry = `/retry ${idWords(view.transactionId)}${isGroup ? ' in our private chat' : ''}`;
+  return isRefused ? `once what is refused is mended, ${retry}` : retry;
 }
 
 /** `12:04:01`, or with the day when it was not today; the seconds tell tries apart. */

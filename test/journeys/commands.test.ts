@@ -38,7 +38,7 @@ describe('an engineer in private', () => {
   test('/tx of a payment that is stuck tells each try, its ticket and the command that mends it', async () => {
     const { text } = await chat.ask('/tx tx-stuck');
     expect(text).toMatch(/❌ gave up: it was refused/);
-    expect(text).toMatch(/try 1, activation was refused, HTTP 422/);
+    expect(text).toMatch(/try 1, activation refused it, HTTP 422/);
     expect(text).toContain(`🎫 ${ticket} · P2 · open · nobody owns it`);
     expect(text).toContain('/retry tx-stuck');
   });

@@ -93,6 +93,7 @@ describe('a payment in words', () => {
     ['processing', event({ state: 'processing' }), 'wait a moment, it is under way'],
     ['applied', event(), 'nothing to do, everything was applied'],
     ['dead', event({ state: 'dead', reason: 'malformed' }), '/retry tx456'],
+    ['refused', event({ state: 'dead', reason: 'permanent' }), 'once what is refused is mended, /retry tx456'],
   ])('what comes next when it is %s', (_, given, next) => {
     expect(told(payment({ events: [given] }))).toContain(`Next: ${next}`);
   });
@@ -108,7 +109,7 @@ describe('a payment in words', () => {
   test('whether the product knows is said only where there is a product', () => {
     const view = payment({ entitlements: [premium] });
     expect(told(view)).not.toContain('product');
-    expect(told(view, { untold: ['premium'] })).toContain('(the product has not been told yet)');
+    expect(told(view, { untold: ['premium'] })).toContain('(the product has not accepted it yet)');
     expect(told(view, { untold: [] })).toContain('(the product knows)');
   });
 
@@ -140,7 +141,7 @@ describe('in the group', () => {
   test('the user is masked and an error is its class and status', () => {
     const text = told(view, { isGroup: true });
     expect(text).not.toMatch(/jane|example\.com|no such user/);
-    expect(text).toContain('activation was refused, HTTP 422 →');
+    expect(text).toContain('activation refused it, HTTP 422 →');
     expect(text).toContain('/retry tx456 in our private chat');
   });
 

@@ -53,7 +53,7 @@ export async function retryPayment(
   const announce = announcement({ personId: person.telegramId, what: transactionId, by: actor.name });
   const result = await redrivePayment(deps.db, { provider, transactionId, commandId, actor, announce });
   wakeForRedrive(deps, result);
-  return redriveWords(result, idWords(transactionId));
+  return redriveOfPaymentWords(result, idWords(transactionId));
 }
 
 /** Where the outcome of a retry is told, and of what. */
@@ -71,6 +71,19 @@ export function wakeForRedrive(deps: BotDeps, result: RedriveResult): void {
   deps.wake('event');
   deps.wake('notice');
   deps.wake('card');
+}
+
+/** The same of one payment, which may have several webhooks. */
+export function redriveOfPaymentWords(result: RedriveResult, id: string): string {
+  switch (result.outcome) {
+    case 'started':
+    case 'already':
+      return `🔁 Retrying ${id}. The outcome follows.`;
+    case 'running':
+      return redriveWords(result, id);
+    case 'nothing':
+      return `👌 Nothing to retry: nothing of ${id} was given up.`;
+  }
 }
 
 export function redriveWords(result: RedriveResult, what: string): string {

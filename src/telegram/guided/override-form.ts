@@ -43,7 +43,7 @@ export const overrideForm: Form = {
           return stop('⏳ A request for this customer is open already: /approvals shows it. Nothing was changed.');
         if (standing.isKnown) return skip(KNOWN);
         return ask(
-          `⚠ I have never heard of ${exactWords(customer)}. A webhook that was refused leaves exactly that; so does a slip of the finger. Type the id once more.`,
+          `⚠ I have never heard of ${exactWords(customer)}. That is so when no webhook of theirs got in, and when the id is mistyped: type it once more.`,
         );
       },
       read: async (_tools, raw, { customer }) =>
@@ -172,7 +172,7 @@ function beforeAndAfter(answers: Answers): string {
   return [
     `Now: ${customer} does not have ${feature}.`,
     `Then: ${customer} has ${feature} until ${utcTime(new Date(until!))}.`,
-    ...(payment === NONE ? [] : [`Payment: ${payment}; what lies dead of it is settled.`]),
+    ...(payment === NONE ? [] : [`Payment: ${payment}; its webhooks that were given up are settled by this.`]),
     ...(ticket === NONE ? [] : [`Ticket: ${ticket}`]),
     `Reason: ${oneLine(reason!, REASON_LENGTH_MAX)}`,
     ...(evidence === NONE ? [] : [`Evidence: ${oneLine(evidence!, REASON_LENGTH_MAX)}`]),

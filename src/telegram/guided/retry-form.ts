@@ -3,7 +3,7 @@ import { redrivePayment } from '../../delivery/redrive.ts';
 import { actorOf } from '../../people/person.ts';
 import type { BotDeps } from '../bot-context.ts';
 import { findPayment } from '../commands/find-payment.ts';
-import { announcement, redriveWords, wakeForRedrive } from '../commands/retry.ts';
+import { announcement, redriveOfPaymentWords, wakeForRedrive } from '../commands/retry.ts';
 import { sayNotOne } from '../commands/tx.ts';
 import { idWords } from '../payment-text.ts';
 import { ask, confirmStep, type Form, stop, taken, wrong } from './form.ts';
@@ -41,7 +41,7 @@ export const retryForm: Form = {
     const announce = announcement({ personId: person.telegramId, what: transactionId, by: actor.name });
     const result = await redrivePayment(deps.db, { provider, transactionId, commandId, actor, announce });
     wakeForRedrive(deps, result);
-    return redriveWords(result, idWords(transactionId));
+    return redriveOfPaymentWords(result, idWords(transactionId));
   },
 };
 

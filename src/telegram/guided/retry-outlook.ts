@@ -6,7 +6,7 @@ import { idWords } from '../payment-text.ts';
 
 /** What a retry of a payment would come to: pure. */
 export type Outlook =
-  /** Tried again, with five new tries. */
+  /** Tried again, with as many tries as a new one. */
   | { outlook: 'apply'; dead: number }
   | { outlook: 'nothing'; because: 'applied' | 'under_way' }
   /** Tried again, but the money was taken back since: nobody gains access by it. */
@@ -49,7 +49,7 @@ export function outlookWords(outlook: Outlook, { transactionId }: Pick<PaymentVi
   const id = idWords(transactionId);
   switch (outlook.outlook) {
     case 'apply':
-      return `${id}: ${eventsWords(outlook.dead)} given up would be tried again, with five new tries.`;
+      return `${id}: ${eventsWords(outlook.dead)} given up would be tried again, like new.`;
     case 'superseded':
       return `${id}: ${eventsWords(outlook.dead)} would be tried again, but the payment is ${outlook.by.replace('_', ' ')} since: nobody gains access by it.`;
     case 'nothing':
