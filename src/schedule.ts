@@ -6,6 +6,7 @@ import { watchProvidersOnce } from './intake/provider-outage.ts';
 import { deleteOldRefusals, emptyOldRefusals } from './intake/refusal-store.ts';
 import { checkConservation } from './ledger/conservation-query.ts';
 import { countPartitionsAhead, createPartitions } from './ledger/partition-store.ts';
+import { purgeCustomerLinks } from './people/customer-link-store.ts';
 import type { Clock } from './platform/clock.ts';
 import type { Db } from './platform/database.ts';
 import type { Job } from './platform/timed-jobs.ts';
@@ -32,7 +33,8 @@ export function listJobs(deps: Deps): Job[] {
 
 async function forgetUpdates({ db, clock }: Deps): Promise<object> {
   const now = clock.now();
-  return { purged: await purgeInbox(db), pending: await purgePendingActs(db, now), forms: await purgeForms(db, now) };
+  const [pending, forms] = [await purgePendingActs(db, now), await purgeForms(db, now)];
+  return { purged: await purgeInbox(db), pending, forms, links: await purgeCustomerLinks(db, now) };
 }
 
 async function watchProviders({ db, onTicket }: Deps): Promise<object> {

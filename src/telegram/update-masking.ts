@@ -1,4 +1,5 @@
 import type { MessageEntity, Update } from '@grammyjs/types';
+import { maskCustomerTokens } from '../people/customer-token.ts';
 import { scrubText } from '../platform/scrub.ts';
 import { kindOf } from './update-lane.ts';
 
@@ -12,8 +13,8 @@ const ENTITIES_OF: Record<string, string> = { text: 'entities', caption: 'captio
 type Fields = Record<string, unknown>;
 
 /**
- * The update as it may be written down: codes, card numbers, addresses and tokens masked wherever people write, entities
- * moved with the text, and nothing in it that Postgres cannot store.
+ * The update as it may be written down: codes, card numbers, addresses and tokens masked wherever people write (a customer's token by its hash, which
+ * is what the handler looks up), entities moved with the text, and nothing in it that Postgres cannot store.
  */
 export function maskUpdate(update: Update): Update {
   const isPrivate = isFromPrivateChat(update);
@@ -53,7 +54,7 @@ function maskFields(fields: Fields, isPrivate: boolean): Fields {
 
 function maskWords(text: string, isPrivate: boolean): string {
   if (isPrivate && SIX_DIGITS.test(text)) return MASKED_CODE;
-  return scrubText(storableText(text));
+  return scrubText(maskCustomerTokens(storableText(text)));
 }
 
 /** jsonb takes neither a NUL nor half a surrogate pair, and one such update must not hold up the others of its insert. */
