@@ -1,5 +1,5 @@
 import type { Transaction } from 'kysely';
-import { bumpNotice, putNotice } from '../notice/notice-store.ts';
+import { bumpNotice, putNotice, type Unreached } from '../notice/notice-store.ts';
 import type { Schema } from '../platform/schema.ts';
 import type { Override } from './override-store.ts';
 import { overrideName, utcTime } from './override-words.ts';
@@ -62,8 +62,8 @@ export async function tellCustomer(
 ): Promise<void> {
   const text = `📵 I could not reach the customer of ${overrideName(override.id)} in private: please tell them yourself.`;
   const { key, kind } = textNotice(override, `customer:${news}`, '');
-  const body = { text: NEWS[news](override), unreached: { personId: answerable, text } };
-  await putNotice(trx, { key, kind, personId: chatId, body });
+  const unreached: Unreached = { personId: answerable, text };
+  await putNotice(trx, { key, kind, personId: chatId, body: { text: NEWS[news](override), unreached } });
 }
 
 function textNotice(override: Override, about: string, text: string) {

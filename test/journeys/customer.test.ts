@@ -34,8 +34,8 @@ afterAll(() => {
 const letCodesGrowOld = () =>
   database.pool.query("update second_factor set verified_at = verified_at - interval '6 minutes', last_step = 0");
 
-const askForLink = async (userId: string): Promise<string> => {
-  const response = await fetch(`${world.service.url}/api/customer-links`, {
+const askForLink = async (userId: string, service: { url: string } = world.service): Promise<string> => {
+  const response = await fetch(`${service.url}/api/customer-links`, {
     method: 'POST',
     headers: { authorization: `Bearer ${API_TOKEN}`, 'content-type': 'application/json' },
     body: JSON.stringify({ userId }),
@@ -78,6 +78,12 @@ test('a customer opens the link of the product, and a stranger with the same lin
   await latest(SAM, /This link does not work/);
 });
 
+test('a process that only answers the API knows what the bot is called', async () => {
+  const replica = await world.startReplica({ RUN: 'api' });
+  telegram.startPrivate(SAM, await askForLink('user-of-sam', replica));
+  await latest(SAM, /From now on I can tell you here/);
+});
+
 test('two engineers give her access by hand, and she is told in plain words', async () => {
   await type(`/override ${paid.user_id}`, /never heard of user-of-cara/);
   await type(paid.user_id, /3\/9[\s\S]*Which feature/);
@@ -111,8 +117,8 @@ test('it is taken back, and she is told that too', async () => {
 test('/forget ends it; and the stranger never heard a word', async () => {
   await chat.ask('/forget', { person: CARA, shows: 'Forgotten' });
   const { rows } = await database.pool.query('select * from customer_chat');
-  expect(rows).toEqual([]);
-  expect(heard(SAM)).toHaveLength(1);
+  expect(rows).toMatchObject([{ user_id: 'user-of-sam' }]);
+  expect(heard(SAM)).toHaveLength(2);
 });
 
 test('whatever was told, no token is kept, and every promise holds', async () => {
