@@ -60,11 +60,17 @@ export async function tellCustomer(
   news: CustomerNews,
   { chatId, answerable }: { chatId: number; answerable: number },
 ): Promise<void> {
-  const text = `📵 I could not reach the customer of ${overrideName(override.id)} in private: please tell them yourself.`;
-  const { key, kind } = textNotice(override, `customer:${news}`, '');
+  const text = `📵 I could not tell the customer of ${overrideName(override.id)} in private that ${IN_SHORT[news]}: please tell them yourself.`;
   const unreached: Unreached = { personId: answerable, text };
-  await putNotice(trx, { key, kind, personId: chatId, body: { text: NEWS[news](override), unreached } });
+  const notice = textNotice(override, `customer:${news}`, NEWS[news](override));
+  await putNotice(trx, { ...notice, personId: chatId, body: { ...notice.body, unreached } });
 }
+
+const IN_SHORT: Record<CustomerNews, string> = {
+  given: 'access was given',
+  taken_back: 'it was taken back',
+  ended: 'it has ended',
+};
 
 function textNotice(override: Override, about: string, text: string) {
   return { key: `${approvalKey(override.id)}:${about}`, kind: 'text', body: { text } } as const;

@@ -440,6 +440,20 @@ describe('a debt', () => {
     expect(await told(request.overrideId, 777)).toHaveLength(2);
   });
 
+  test('says whom to tell if the customer cannot be reached: who asked, and of the end who took it back', async () => {
+    chats.set(`user-${run}`, 777);
+    const request = await asked();
+    await approve(request);
+    await takeBack(request.overrideId);
+    const { rows } = await sql<{ unreached: object }>`
+      select body -> 'unreached' as unreached from notice where person_id = 777
+        and key like ${`override:${request.overrideId}:customer:%`} order by id`.execute(db);
+    expect(rows.map(({ unreached }) => unreached)).toEqual([
+      { personId: ann.personId, text: expect.stringMatching(/could not tell .* that access was given/) },
+      { personId: ben.personId, text: expect.stringMatching(/could not tell .* that it was taken back/) },
+    ]);
+  });
+
   test('taken back, is told to the engineer who did it when the customer has no chat', async () => {
     const request = await asked();
     await approve(request);
