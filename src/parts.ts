@@ -20,6 +20,7 @@ import { registerWebhookRoute } from './intake/webhook-route.ts';
 import { createPartitions } from './ledger/partition-store.ts';
 import { runOverridesOnce } from './override/expire.ts';
 import { tellProductOnce } from './override/tell.ts';
+import { findCustomerChat } from './people/customer-chat-store.ts';
 import { seedPeople } from './people/person-store.ts';
 import { type CardBacklog, readBacklog, readCardBacklog } from './platform/backlog-query.ts';
 import { createClock, type SynchronisedClock } from './platform/clock.ts';
@@ -31,12 +32,14 @@ import { createLog, type Logger } from './platform/log.ts';
 import { createLoop, every } from './platform/loop.ts';
 import { createMetrics, type Metrics, type ShownBacklog } from './platform/metrics.ts';
 import { migrate } from './platform/migrate.ts';
+import type { Reader } from './platform/snapshot.ts';
 import { startSchedule } from './platform/timed-jobs.ts';
 import { createWake, type Wake } from './platform/wake.ts';
 import { listJobs } from './schedule.ts';
 import type { WholeConfig } from './stand-ins.ts';
 import { createTelegramApi } from './telegram/api-client.ts';
 import { createTelegramIn } from './telegram/bot.ts';
+import { createBotName } from './telegram/bot-name.ts';
 import { startDrillWatch } from './telegram/drill.ts';
 import { startSender } from './telegram/sender.ts';
 import { findChatState } from './telegram/sender-chat-store.ts';
@@ -243,11 +246,12 @@ function startOverrides(ground: Ground): void {
   onStop(every(OVERRIDES_MS, () => runOverridesOnce(deps), onError));
 }
 
-/** No customer has a chat with the bot yet: whoever asked for an override is told to tell them. */
+/** Of a customer who has no chat with the bot, whoever asked for the override is told to tell them. */
 function overridesFor({ db, clock }: Ground) {
   const isOnCall = async (personId: number) =>
     (await listOnCall(db, clock.now())).some((person) => person.telegramId === personId);
-  return { isOnCall, findCustomerChat: async () => null };
+  const findChat = (userId: string, reader: Reader) => findCustomerChat(reader, userId);
+  return { isOnCall, findCustomerChat: findChat };
 }
 
 function activationOf(config: WholeConfig, gate: Breakers) {
@@ -313,7 +317,15 @@ async function startTelegram(
 
 function startApi(ground: Ground): void {
   const { apiToken, plans } = ground.config;
-  registerApi(ground.app, { ...ground, apiToken, plans, tellsProduct: tellsProduct(ground.config) });
+  const tells = tellsProduct(ground.config);
+  registerApi(ground.app, { ...ground, apiToken, plans, tellsProduct: tells, findBotName: botNameFor(ground) });
+}
+
+/** A process that only answers the API knows the bot by its token. */
+function botNameFor({ config, metrics, log }: Ground): (() => Promise<string | null>) | null {
+  const { telegram, botToken, telegramApiRoot } = config;
+  const bot = telegram ?? (botToken === null ? null : { token: botToken, apiRoot: telegramApiRoot });
+  return bot && createBotName({ api: createTelegramApi({ ...bot, metrics }), log });
 }
 
 function describeState({ state, detail }: { state: string; detail: string | null }): string {

@@ -7,6 +7,7 @@ import { deleteOldRefusals, emptyOldRefusals } from './intake/refusal-store.ts';
 import { checkConservation } from './ledger/conservation-query.ts';
 import { countPartitionsAhead, createPartitions } from './ledger/partition-store.ts';
 import { purgeNotices } from './notice/notice-store.ts';
+import { purgeCustomerLinks } from './people/customer-link-store.ts';
 import type { Clock } from './platform/clock.ts';
 import type { Db } from './platform/database.ts';
 import { purgeRuns } from './platform/job-run-store.ts';
@@ -39,6 +40,7 @@ async function forgetWhatIsOver({ db, clock }: Deps): Promise<object> {
   return {
     purged: await purgeInbox(db),
     pending: await purgePendingActs(db, now),
+    links: await purgeCustomerLinks(db, now),
     forms: await purgeForms(db, now),
     notices: await purgeNotices(db, now),
     runs: await purgeRuns(db, now),

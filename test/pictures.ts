@@ -203,7 +203,11 @@ async function openChat(
   { width, height, scale }: { width: number; height: number; scale: number },
 ): Promise<Page> {
   const context = await browser.newContext({ viewport: { width, height }, deviceScaleFactor: scale });
-  const remembered = { 'breakwater:me': String(as), [`breakwater:chat:${as}`]: String(chat), 'breakwater:started': 'yes' };
+  const remembered = {
+    'breakwater:me': String(as),
+    [`breakwater:chat:${as}`]: String(chat),
+    'breakwater:started': 'yes',
+  };
   await context.addInitScript((items) => {
     const { localStorage } = globalThis as unknown as { localStorage: { setItem(key: string, value: string): void } };
     for (const [key, value] of Object.entries(items)) localStorage.setItem(key, value);

@@ -5,6 +5,7 @@ import { errorBody } from '../platform/http-server.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { carriesToken } from './bearer.ts';
 import { listBreakerViews } from './breaker-view.ts';
+import { registerCustomerLinks } from './customer-link-routes.ts';
 import { isDatabaseAway } from './database-away.ts';
 import { getUserView } from './entitlement-view.ts';
 import { findEventView } from './event-view.ts';
@@ -12,7 +13,7 @@ import { registerOfrep } from './ofrep-routes.ts';
 import { findPaymentView } from './payment-view.ts';
 
 /**
- * What the product's backend reads. An id is the whole rest of its path: a wildcard, because a named parameter has a limit of
+ * What the product's backend asks. An id is the whole rest of its path: a wildcard, because a named parameter has a limit of
  * length that the server sets, and because the OpenFeature provider does not encode a flag's key.
  */
 export function registerApi(app: FastifyInstance, deps: ApiDeps): void {
@@ -22,6 +23,7 @@ export function registerApi(app: FastifyInstance, deps: ApiDeps): void {
     });
     api.setErrorHandler(tellDatabaseAway);
     api.register(async (reads) => registerReads(reads, deps));
+    api.register(async (links) => registerCustomerLinks(links, deps));
     api.register(async (ofrep) => registerOfrep(ofrep, deps));
   });
 }

@@ -7,7 +7,8 @@ type Writer = Kysely<Schema>;
 /**
  * `redrive`: the outcome of a retry, drawn from the redrive when it is sent and edited while it changes (`{ redriveId, by, what }`).
  * `ticket`: a word under a ticket's card, silent and only when the chat has room (`{ text }`). `text`: as it stands
- * (`{ text, entities?, silent?, topic? }`; the topic is one of the chat's, else the one of tickets). `alarm`: the same, and before all that waits for its
+ * (`{ text, entities?, silent?, topic?, unreached? }`; the topic is one of the chat's, else the one of tickets; `unreached: { personId, text }` is told
+ * to somebody else when this can never be delivered). `alarm`: the same, and before all that waits for its
  * reader. `digest`: the sender's own list of tickets that have no card yet. `page`: calls a person to the tickets of its pages, drawn from them;
  * `page_fallback`: the same in the group, of people who could not be written to. `approval`: an override that waits for a second person, drawn from
  * its row (`{ overrideId }`). `staged`: the progress of a retry in stages (`{ stagedId }`).
@@ -25,6 +26,9 @@ export type NoticeDraft = {
   ticketId?: number | null;
   body: Record<string, unknown>;
 };
+
+/** Whom to tell, and what, when a notice can never be delivered. */
+export type Unreached = { personId: number; text: string };
 
 export type PendingNotice = {
   id: number;
@@ -110,6 +114,14 @@ export async function markNoticeSent(
       message_id = ${notice.messageId}, sent_at = ${notice.at}, not_before = null, error = null,
       state = case when wanted_revision > ${notice.revision} then 'pending' else 'sent' end
     where id = ${notice.id}`.execute(db);
+}
+
+/** Somebody relies on its being read: they are told that it will not be. */
+export async function tellUnreached(trx: Writer, { key, body }: Pick<PendingNotice, 'key' | 'body'>): Promise<void> {
+  const unreached = body.unreached as Unreached | undefined;
+  if (unreached === undefined) return;
+  const { personId, text } = unreached;
+  await putNotice(trx, { key: `${key}:unreached`, kind: 'text', personId, body: { text } });
 }
 
 /** Nobody will read it: the reason stays on the row. */

@@ -88,6 +88,18 @@ export async function listDueReminders(db: Reader, now: Date): Promise<number[]>
   return rows.map((row) => row.id);
 }
 
+/** What has ended by itself, and its customer was not told yet. */
+export async function listUntoldEnds(db: Reader, now: Date): Promise<number[]> {
+  const rows = await db
+    .selectFrom('override')
+    .select('id')
+    .where('tell_end_at', '<=', now)
+    .orderBy('tell_end_at')
+    .limit(LISTED)
+    .execute();
+  return rows.map((row) => row.id);
+}
+
 /** What the product has not accepted yet, and is to be told now. */
 export async function listUntold(db: Reader, now: Date): Promise<Untold[]> {
   return db

@@ -7,7 +7,7 @@ import type { Actor } from '../people/person.ts';
 import type { Schema } from '../platform/schema.ts';
 import { isChanged } from './override-decision.ts';
 import type { OverrideDeps } from './override-deps.ts';
-import { describeExecution, redrawApproval, tellCustomer, tellRequester } from './override-notices.ts';
+import { describeExecution, redrawApproval, tellRequester } from './override-notices.ts';
 import {
   lockOverride,
   markExecuted,
@@ -18,6 +18,7 @@ import {
   readNow,
 } from './override-store.ts';
 import { overrideName } from './override-words.ts';
+import { tellIfKnown, tellTakenBack } from './tell-customer.ts';
 
 type Trx = Transaction<Schema>;
 
@@ -69,14 +70,14 @@ async function carryOut(trx: Trx, deps: OverrideDeps, override: Override, at: Da
   await grantByHand(trx, { overrideId: id, userId, feature, at, until }, deps.plans);
   const settled = payment === null ? [] : await overrideDeadEvents(trx, payment);
   const remindAt = new Date(at.getTime() + (override.breakGlass ? REMIND_GLASS_MS : REMIND_DEBT_MS));
-  await markExecuted(trx, id, { at, eventsSettled: settled.length, remindAt });
+  await markExecuted(trx, id, { at, until, eventsSettled: settled.length, remindAt });
   await tellTickets(
     trx,
     override,
     settled.map((event) => event.ticketId),
   );
-  const wasTold = await tellCustomer(trx, override, await deps.findCustomerChat(userId));
-  await tellRequester(trx, override, 'executed', describeExecution(override, wasTold));
+  const isTold = await tellIfKnown(trx, deps, override, { news: 'given', answerable: override.requestedBy });
+  await tellRequester(trx, override, 'executed', describeExecution(override, isTold));
   await redrawApproval(trx, id);
   await audit(trx, override, { allowed: true });
 }
@@ -125,6 +126,7 @@ export async function settleDebt(deps: OverrideDeps, settlement: Settlement): Pr
     const { as: state, reason, actor } = settlement;
     if (state === 'reverted')
       await takeBackGrant(trx, { overrideId: override.id, userId: override.userId, at }, deps.plans);
+    if (state === 'reverted') await tellTakenBack(trx, deps, override, { at, actor });
     await markSettled(trx, override.id, { state, by: actor?.name ?? 'itself', reason, at });
     await redrawApproval(trx, override.id);
     await appendAudit(trx, {

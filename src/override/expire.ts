@@ -1,24 +1,25 @@
 import type { Transaction } from 'kysely';
 import type { Schema } from '../platform/schema.ts';
-import { listApproved, listDueReminders, listOverdueRequests, listPaidDebts } from './debt-query.ts';
+import { listApproved, listDueReminders, listOverdueRequests, listPaidDebts, listUntoldEnds } from './debt-query.ts';
 import { executeOverride, REMIND_DEBT_MS, REMIND_GLASS_MS, settleDebt } from './execute.ts';
 import type { OverrideDeps } from './override-deps.ts';
 import { redrawApproval, tellRequester, tellTeam } from './override-notices.ts';
 import { lockOverride, markExpired, markReminded, type Override, readNow } from './override-store.ts';
 import { overrideName, utcTime } from './override-words.ts';
+import { tellEnded } from './tell-customer.ts';
 
 type Trx = Transaction<Schema>;
 
-export type OverrideCounts = { expired: number; executed: number; reconciled: number; reminded: number };
+export type OverrideCounts = { expired: number; executed: number; reconciled: number; ended: number; reminded: number };
 
 /**
  * What time does to overrides: requests nobody approved expire, what was approved and not carried out is, debts whose payment a verified
- * webhook confirms are reconciled, and those that stand are spoken of again.
+ * webhook confirms are reconciled, customers are told when their access has ended, and debts that stand are spoken of again.
  */
 export async function runOverridesOnce(deps: OverrideDeps, options: { now?: Date } = {}): Promise<OverrideCounts> {
   const now = await readNow(deps.db, options.now);
   const given = options.now ? { now: options.now } : {};
-  const counts = { expired: 0, executed: 0, reconciled: 0, reminded: 0 };
+  const counts = { expired: 0, executed: 0, reconciled: 0, ended: 0, reminded: 0 };
   for (const id of await listOverdueRequests(deps.db, now)) counts.expired += Number(await expire(deps, id, now));
   for (const overrideId of await listApproved(deps.db)) {
     const { outcome } = await executeOverride(deps, { overrideId, ...given });
@@ -29,8 +30,9 @@ export async function runOverridesOnce(deps: OverrideDeps, options: { now?: Date
     const isSettled = await settleDebt(deps, { overrideId, as: 'reconciled', actor: null, reason, ...given });
     counts.reconciled += Number(isSettled);
   }
+  for (const id of await listUntoldEnds(deps.db, now)) counts.ended += Number(await tellEnded(deps, id, now));
   for (const id of await listDueReminders(deps.db, now)) counts.reminded += Number(await remind(deps, id, now));
-  if (counts.expired + counts.reminded > 0) deps.wake('notice');
+  if (counts.expired + counts.ended + counts.reminded > 0) deps.wake('notice');
   return counts;
 }
 

@@ -117,6 +117,8 @@ export type Override = OverrideRow & {
   tellAt: Date | null;
   tellFailures: number;
   tellError: string | null;
+  /** When its end is told to the customer; null once that was looked after. */
+  tellEndAt: Date | null;
   remindAt: Date | null;
   reminders: number;
 };
@@ -163,6 +165,7 @@ function toOverride(row: Selectable<Schema['override']>): Override {
     tellAt: row.tell_at,
     tellFailures: row.tell_failures,
     tellError: row.tell_error,
+    tellEndAt: row.tell_end_at,
     remindAt: row.remind_at,
     reminders: row.reminders,
   };
@@ -205,7 +208,7 @@ export async function markExpired(trx: Trx, id: number, at: Date): Promise<void>
 export async function markExecuted(
   trx: Trx,
   id: number,
-  execution: { at: Date; eventsSettled: number; remindAt: Date },
+  execution: { at: Date; until: Date; eventsSettled: number; remindAt: Date },
 ): Promise<void> {
   await trx
     .updateTable('override')
@@ -215,6 +218,7 @@ export async function markExecuted(
       events_settled: execution.eventsSettled,
       remind_at: execution.remindAt,
       tell_at: execution.at,
+      tell_end_at: execution.until,
     })
     .where('id', '=', id)
     .where('state', '=', 'approved')
@@ -235,7 +239,7 @@ export async function markSettled(
       settled_reason: end.reason,
       settled_at: end.at,
       remind_at: sql<Date | null>`case when break_glass and reviewed_at is null then remind_at end`,
-      ...(end.state === 'reverted' ? { tell_at: end.at, told_at: null, tell_failures: 0 } : {}),
+      ...(end.state === 'reverted' ? { tell_at: end.at, told_at: null, tell_failures: 0, tell_end_at: null } : {}),
     })
     .where('id', '=', id)
     .where('state', '=', 'executed')
@@ -261,6 +265,10 @@ export async function markReminded(trx: Trx, id: number, nextAt: Date): Promise<
     .set((eb) => ({ reminders: eb('reminders', '+', 1), remind_at: nextAt }))
     .where('id', '=', id)
     .execute();
+}
+
+export async function markEndTold(trx: Trx, id: number): Promise<void> {
+  await trx.updateTable('override').set({ tell_end_at: null }).where('id', '=', id).execute();
 }
 
 /** What is to be told may have changed while it was told: then it is told again. */

@@ -320,6 +320,18 @@ type InvitationTable = {
   used_at: TimeOrNull;
 };
 
+type CustomerLinkTable = {
+  id: Generated<number>;
+  token_hash: Buffer;
+  user_id: string;
+  created_at: Time;
+  expires_at: Time;
+  used_at: TimeOrNull;
+  used_by_update: number | null;
+};
+
+type CustomerChatTable = { user_id: string; telegram_id: number; since: Time };
+
 type SecondFactorTable = {
   person_id: number;
   secret: Buffer | null;
@@ -567,6 +579,7 @@ type OverrideTable = {
   tell_at: TimeOrNull;
   tell_failures: Generated<number>;
   tell_error: string | null;
+  tell_end_at: TimeOrNull;
 };
 
 export type StagedRedriveState = 'running' | 'done' | 'stopped';
@@ -637,6 +650,8 @@ export type Schema = {
   replica: ReplicaTable;
   person: PersonTable;
   invitation: InvitationTable;
+  customer_link: CustomerLinkTable;
+  customer_chat: CustomerChatTable;
   second_factor: SecondFactorTable;
   pending_act: PendingActTable;
   change_freeze: ChangeFreezeTable;

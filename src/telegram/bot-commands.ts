@@ -86,7 +86,7 @@ function toCommandRequest(request: Request, { message, command }: Said): Command
 /** In the group a command we do not know may be another bot's, unless it is said to us or by one of us. */
 function sayUnknown({ scope, person }: Request, { name, isAddressed }: ParsedCommand): Answer | null {
   if (scope === 'group' && !isAddressed && !mayAct(person, 'read')) return null;
-  const known = mayAct(person, 'read') ? listCommandNames() : ['start', 'help'];
+  const known = mayAct(person, 'read') ? listCommandNames() : ['start', 'forget', 'help'];
   return say(unknownCommandText(name, findNearest(name, known)));
 }
 

@@ -1,6 +1,7 @@
 import type { Chat, Message, Update } from '@grammyjs/types';
 import type { Api } from 'grammy';
 import type { UserFromGetMe } from 'grammy/types';
+import { endCustomerChats } from '../people/customer-chat-store.ts';
 import { noteOfferMessage } from '../people/factor-store.ts';
 import type { Person } from '../people/person.ts';
 import { findPerson, markPrivateChat, rememberName } from '../people/person-store.ts';
@@ -78,8 +79,11 @@ export async function handleCallback(tools: UpdateTools, update: Update, again =
 /** Somebody blocked the bot or let it in again; in the group it is the sender of cards who notices at the next one. */
 export async function handleMembership({ deps }: UpdateTools, update: Update): Promise<void> {
   const { chat, from, new_chat_member: now } = update.my_chat_member!;
-  if (chat.type === 'private') await markPrivateChat(deps.db, from.id, now.status !== 'kicked');
-  else deps.log.info({ chatId: chat.id, status: now.status }, 'the bot’s place in a group changed');
+  if (chat.type !== 'private')
+    return deps.log.info({ chatId: chat.id, status: now.status }, 'the bot’s place in a group changed');
+  const isBlocked = now.status === 'kicked';
+  await markPrivateChat(deps.db, from.id, !isBlocked);
+  if (isBlocked) await endCustomerChats(deps.db, from.id);
 }
 
 async function identify(

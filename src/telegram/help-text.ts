@@ -20,7 +20,7 @@ export function helpText(person: Person, scope: Scope, commands: HelpLine[]): Fo
 }
 
 export function customerHelpText(): FormattedString {
-  return fmt`ℹ️ This bot works for the team that looks after payments. There is nothing you need to set up or do here. ${ELSEWHERE}`;
+  return fmt`ℹ️ This bot works for the team that looks after payments. There is nothing you need to set up or do here. If the product gave you a link to this chat, I tell you here what becomes of your payments; /forget ends that. ${ELSEWHERE}`;
 }
 
 export function welcomeText(person: Person): FormattedString {

@@ -13,6 +13,7 @@ export type Menu = { scope: BotCommandScope; commands: BotCommand[] };
 /** What customers are offered; everything else would only be refused. */
 const CUSTOMER_COMMANDS: BotCommand[] = [
   { command: 'start', description: 'What this bot is for' },
+  { command: 'forget', description: 'Be told nothing about payments any more' },
   { command: 'help', description: 'Where to ask about your payment' },
 ];
 

@@ -9,8 +9,10 @@ import {
   markNoticeSent,
   type PendingNotice,
   pausePrivateNotices,
+  tellUnreached,
 } from '../notice/notice-store.ts';
 import { findOverride } from '../override/override-store.ts';
+import { endCustomerChats } from '../people/customer-chat-store.ts';
 import { markPrivateChat } from '../people/person-store.ts';
 import { type BudgetRequest, decidePrivateBudget } from './budget.ts';
 import { findLastSpending } from './budget-store.ts';
@@ -133,6 +135,7 @@ async function handlePrivateRefusal(
     case 'user_unreachable':
     case 'break_destination':
       await markPrivateChat(deps.db, notice.personId, false);
+      await endCustomerChats(deps.db, notice.personId);
       return giveUp(deps, notice, act.reason);
     case 'disable_feature':
       return giveUp(deps, notice, `the bot lacks the right to ${act.right}`);
@@ -233,7 +236,10 @@ async function deferRefused(
 }
 
 async function giveUp(deps: CallDeps, notice: PendingNotice, reason: string): Promise<Said> {
-  await markNoticeFailed(deps.db, notice.id, reason);
+  await deps.db.transaction().execute(async (trx) => {
+    await markNoticeFailed(trx, notice.id, reason);
+    await tellUnreached(trx, notice);
+  });
   // Whoever cannot be reached in private is called in the group, by name.
   if (notice.kind === 'page') await fallBackPages(deps.db, notice.key, deps.clock.now());
   deps.log.warn({ noticeKey: notice.key, reason }, 'a notice cannot be delivered');

@@ -1,4 +1,5 @@
 import type { MessageEntity, Update } from '@grammyjs/types';
+import { maskCustomerTokens } from '../people/customer-token.ts';
 import { scrubText } from '../platform/scrub.ts';
 import { kindOf } from './update-lane.ts';
 
@@ -14,8 +15,8 @@ const ENTITIES_OF: Record<string, string> = { text: 'entities', caption: 'captio
 type Fields = Record<string, unknown>;
 
 /**
- * The update as it may be written down: codes, card numbers, addresses and tokens masked wherever people write, entities
- * moved with the text, and nothing in it that Postgres cannot store.
+ * The update as it may be written down: codes, card numbers, addresses and tokens masked wherever people write (a customer's token by its hash, which
+ * is what the handler looks up), entities moved with the text, and nothing in it that Postgres cannot store.
  */
 export function maskUpdate(update: Update): Update {
   const isPrivate = isFromPrivateChat(update);
@@ -55,7 +56,7 @@ function maskFields(fields: Fields, isPrivate: boolean): Fields {
 
 function maskWords(text: string, isPrivate: boolean): string {
   if (SIX_DIGITS.test(text)) return MASKED_CODE;
-  const storable = storableText(text);
+  const storable = maskCustomerTokens(storableText(text));
   return scrubText(isPrivate ? storable.replace(FACTOR_SECRET, MASKED_CODE) : storable);
 }
 

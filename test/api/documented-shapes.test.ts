@@ -7,7 +7,12 @@ import { RECEIVED_AT, seedAttempt, seedEntitlement, seedEvent, seedFact, seedPay
 import { API_TOKEN, startApi } from './server.ts';
 
 const { db } = await createTestDatabase();
-const { url } = await startApi({ db, clock: { now: () => RECEIVED_AT }, plans: {} });
+const { url } = await startApi({
+  db,
+  clock: { now: () => RECEIVED_AT },
+  plans: {},
+  findBotName: async () => 'your_bot',
+});
 const page = await readFile(new URL('../../docs/api.md', import.meta.url), 'utf8');
 const examples = [...page.matchAll(/```json\n(.*?)```/gs)].map((match) => JSON.parse(match[1]!));
 
@@ -33,13 +38,17 @@ function shapeOf(value: unknown): unknown {
 }
 
 test('the documented answers have the shapes of the real ones', async () => {
-  const [payment, ticket, user, conservation, breakers, flag] = examples;
-  expect(examples).toHaveLength(6);
+  const [payment, ticket, user, conservation, breakers, link, flag] = examples;
+  expect(examples).toHaveLength(7);
   const real = await get('/api/payments/acme/tx456');
   expect(shapeOf({ ...real, entitlements: [], ticket: null })).toEqual(shapeOf(payment));
   expect(shapeOf(real.ticket)).toEqual(shapeOf(ticket));
   expect(shapeOf(await get('/api/conservation'))).toEqual(shapeOf(conservation));
   expect(shapeOf(await get('/api/breakers'))).toEqual(shapeOf(breakers));
+  const asked = JSON.stringify({ userId: 'user123' });
+  const given = await fetch(`${url}/api/customer-links`, { method: 'POST', headers, body: asked });
+  expect(shapeOf(await given.json())).toEqual(shapeOf(link));
+  expect(link.url).toMatch(/^https:\/\/t\.me\/your_bot\?start=c_[\w-]{32}$/);
   const body = JSON.stringify({ context: { targetingKey: 'user123' } });
   const answer = await fetch(`${url}/ofrep/v1/evaluate/flags/premium`, { method: 'POST', headers, body });
   expect(shapeOf(await answer.json())).toEqual(shapeOf(flag));

@@ -9,7 +9,8 @@ export const API_TOKEN = 'token-of-the-test';
 
 /** The API on the server it runs on, as a stranger reaches it; `logged` is what was written about it so far. */
 export async function startApi(
-  deps: Omit<ApiDeps, 'apiToken' | 'tellsProduct'> & { tellsProduct?: boolean },
+  deps: Omit<ApiDeps, 'apiToken' | 'tellsProduct' | 'findBotName'> &
+    Partial<Pick<ApiDeps, 'tellsProduct' | 'findBotName'>>,
 ): Promise<{ url: string; logged: () => string }> {
   let logged = '';
   const destination = new Writable({
@@ -19,7 +20,7 @@ export async function startApi(
     },
   });
   const app = createHttpServer({ trustProxy: false, log: createLog({ level: 'info', destination }) });
-  registerApi(app, { tellsProduct: true, ...deps, apiToken: API_TOKEN });
+  registerApi(app, { tellsProduct: true, findBotName: null, ...deps, apiToken: API_TOKEN });
   afterAll(() => app.close());
   return { url: await app.listen({ host: '127.0.0.1', port: 0 }), logged: () => logged };
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { foldUsers } from '../../src/entitlement/apply-facts.ts';
 import { isActive } from '../../src/entitlement/fold.ts';
 import { openOrAttach } from '../../src/escalation/open-ticket.ts';
 import { approveOverride, breakGlass, refuseOverride, reviewOverride } from '../../src/override/approve.ts';
@@ -126,9 +127,9 @@ describe('an override that two engineers agree on', () => {
     await approve(request);
     const notices = await noticesOf(request.overrideId);
     expect(notices.find((notice) => notice.personId === 777)?.text).toMatch(
-      /premium is unlocked for you until 2026-03-08/,
+      /premium is active for you until 2026-03-08 12:00 UTC: it was given by hand while/,
     );
-    expect(notices.find((notice) => notice.personId === ann.personId)?.text).toMatch(/The customer has been told/);
+    expect(notices.find((notice) => notice.personId === ann.personId)?.text).toMatch(/The customer is told in private/);
   });
 
   test('says to the engineer when nobody can tell the customer', async () => {
@@ -425,6 +426,52 @@ describe('a debt', () => {
     expect(entitlement.revision).toBe(2);
   });
 
+  test('taken back, is told to the customer, who has lost it', async () => {
+    chats.set(`user-${run}`, 777);
+    const request = await asked();
+    await approve(request);
+    await takeBack(request.overrideId);
+    expect(await told(request.overrideId, 777)).toEqual([
+      expect.stringContaining('premium is active for you'),
+      expect.stringContaining('premium, which was given to you by hand, has ended: no payment for it was found'),
+    ]);
+    expect(await told(request.overrideId, ben.personId)).toEqual([]);
+    await runOverridesOnce(deps, { now: at(8 * DAY) });
+    expect(await told(request.overrideId, 777)).toHaveLength(2);
+  });
+
+  test('says whom to tell if the customer cannot be reached: who asked, and of the end who took it back', async () => {
+    chats.set(`user-${run}`, 777);
+    const request = await asked();
+    await approve(request);
+    await takeBack(request.overrideId);
+    const { rows } = await sql<{ unreached: object }>`
+      select body -> 'unreached' as unreached from notice where person_id = 777
+        and key like ${`override:${request.overrideId}:customer:%`} order by id`.execute(db);
+    expect(rows.map(({ unreached }) => unreached)).toEqual([
+      { personId: ann.personId, text: expect.stringMatching(/could not tell .* that access was given/) },
+      { personId: ben.personId, text: expect.stringMatching(/could not tell .* that it was taken back/) },
+    ]);
+  });
+
+  test('taken back, is told to the engineer who did it when the customer has no chat', async () => {
+    const request = await asked();
+    await approve(request);
+    await takeBack(request.overrideId);
+    expect(await told(request.overrideId, ben.personId)).toEqual([
+      expect.stringMatching(/is taken back. I know no chat of this customer: please tell them yourself/),
+    ]);
+  });
+
+  test('taken back after its end, or with the feature paid for, is nothing to the customer', async () => {
+    chats.set(`user-${run}`, 777);
+    const request = await asked();
+    await approve(request);
+    await insertPaid(`user-${run}`);
+    await takeBack(request.overrideId);
+    expect(await told(request.overrideId, 777)).toHaveLength(1);
+  });
+
   test('taken back, leaves what was paid for', async () => {
     const request = await asked();
     await approve(request);
@@ -437,6 +484,48 @@ describe('a debt', () => {
       now: at(DAY),
     });
     expect(isActive((await entitlementOf(`user-${run}`))!, at(30 * DAY))).toBe(true);
+  });
+});
+
+const takeBack = (overrideId: number, now = at(DAY)) =>
+  settleDebt(deps, { overrideId, as: 'reverted', actor: ben, reason: 'no such payment', now });
+
+const told = async (overrideId: number, personId: number) =>
+  (await noticesOf(overrideId)).filter((notice) => notice.personId === personId).map(({ text }) => text);
+
+describe('access that ends by itself', () => {
+  test('is told to the customer, once, at its end and not before', async () => {
+    chats.set(`user-${run}`, 777);
+    const request = await asked();
+    await approve(request);
+    await runOverridesOnce(deps, { now: at(7 * DAY - 1) });
+    expect(await told(request.overrideId, 777)).toHaveLength(1);
+    expect(await runOverridesOnce(deps, { now: at(7 * DAY) })).toMatchObject({ ended: 1 });
+    expect(await runOverridesOnce(deps, { now: at(8 * DAY) })).toMatchObject({ ended: 0 });
+    expect((await told(request.overrideId, 777)).slice(1)).toEqual([
+      expect.stringContaining('premium, which was given to you by hand until 2026-03-08 12:00 UTC, has ended'),
+    ]);
+  });
+
+  test('is nothing to a customer who has the feature by their payment', async () => {
+    chats.set(`user-${run}`, 777);
+    const request = await asked();
+    await approve(request);
+    await insertPaid(`user-${run}`);
+    await db.transaction().execute((trx) => foldUsers(trx, [`user-${run}`], {}));
+    expect(await runOverridesOnce(deps, { now: at(8 * DAY) })).toMatchObject({ ended: 0 });
+    expect(await told(request.overrideId, 777)).toHaveLength(1);
+  });
+
+  test('is told to nobody when the customer has gone meanwhile, and not made up for later', async () => {
+    chats.set(`user-${run}`, 777);
+    const request = await asked();
+    await approve(request);
+    chats.delete(`user-${run}`);
+    expect(await runOverridesOnce(deps, { now: at(8 * DAY) })).toMatchObject({ ended: 0 });
+    chats.set(`user-${run}`, 777);
+    expect(await runOverridesOnce(deps, { now: at(9 * DAY) })).toMatchObject({ ended: 0 });
+    expect(await told(request.overrideId, 777)).toHaveLength(1);
   });
 });
 

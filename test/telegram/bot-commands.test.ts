@@ -356,7 +356,7 @@ test('menus stand per place: customers, the group, and each engineer’s own cha
     ([scope, commands]) => [scope, commands.map(({ command }) => command)] as const,
   );
   const customers = names.find(([scope]) => scope.includes('all_private_chats'))!;
-  expect(customers[1]).toEqual(['start', 'help']);
+  expect(customers[1]).toEqual(['start', 'forget', 'help']);
   const group = names.find(([scope]) => scope.includes(String(GROUP)))!;
   expect(group[1]).toEqual(['tickets', 'ticket', 'tx', 'breaker', 'stats', 'note', 'oncall', 'help']);
 });

@@ -82,7 +82,7 @@ describe('menus', () => {
       commands.map(({ command }) => command),
     ]);
     expect(named).toEqual([
-      ['all_private_chats', ['start', 'help']],
+      ['all_private_chats', ['start', 'forget', 'help']],
       [-100, ['tickets', 'ticket', 'tx', 'breaker', 'stats', 'note', 'oncall', 'help']],
       [1, ENGINEERS],
       [

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ANN, BEN } from '../../sandbox/telegram/world.ts';
 import { bumpNotice, putNotice } from '../../src/notice/notice-store.ts';
 import type { EventState } from '../../src/platform/schema.ts';
@@ -186,6 +186,32 @@ test.each([
   expect(await noticeOf('to ben')).toMatchObject({ state: 'failed', error: reason });
   const ben = await db.selectFrom('person').select('private_chat').where('telegram_id', '=', BEN).executeTakeFirst();
   expect(ben?.private_chat).toBe(false);
+});
+
+describe('a notice that somebody relies on', () => {
+  const body = { text: 'premium is active', unreached: { personId: ANN, text: 'please tell them yourself' } };
+  const CUSTOMER = 2001;
+
+  test('that can never be delivered is told to them, and the customer’s chat has ended', async () => {
+    const chat = await createSenderHarness(db);
+    for (const person of [ANN, CUSTOMER]) chat.telegram.startPrivate(person);
+    await db.insertInto('customer_chat').values({ user_id: 'u', telegram_id: CUSTOMER, since: new Date() }).execute();
+    chat.telegram.blockBy(CUSTOMER);
+    await putNotice(db, { key: 'to a customer', kind: 'text', personId: CUSTOMER, body });
+    expect(await runPrivateNoticesOnce(chat.deps)).toMatchObject({ said: 1, failed: 1 });
+    expect(chat.texts(ANN)).toEqual(['/start', 'please tell them yourself']);
+    expect(await db.selectFrom('customer_chat').selectAll().execute()).toEqual([]);
+  });
+
+  test('and that comes through is not', async () => {
+    const chat = await createSenderHarness(db);
+    for (const person of [ANN, CUSTOMER]) chat.telegram.startPrivate(person);
+    await db.insertInto('customer_chat').values({ user_id: 'u', telegram_id: CUSTOMER, since: new Date() }).execute();
+    await putNotice(db, { key: 'to a customer', kind: 'text', personId: CUSTOMER, body });
+    expect(await runPrivateNoticesOnce(chat.deps)).toMatchObject({ said: 1, failed: 0 });
+    expect([chat.texts(CUSTOMER), chat.texts(ANN)]).toEqual([['/start', 'premium is active'], ['/start']]);
+    expect(await db.selectFrom('customer_chat').selectAll().execute()).toHaveLength(1);
+  });
 });
 
 test('flood control in one private chat stops neither the others nor the group', async () => {

@@ -37,6 +37,7 @@ const override: Override = {
   settledAt: null,
   toldAt: null,
   tellAt: null,
+  tellEndAt: null,
   tellFailures: 0,
   tellError: null,
   remindAt: null,

@@ -73,6 +73,25 @@ describe('what is masked before it is written down', () => {
     expect(JSON.stringify(given)).not.toMatch(/4242|a@b/);
   });
 
+  test.each(['text', 'caption'])(
+    'a customer’s token in a %s, in a link and in what is replied to, by its hash',
+    (field) => {
+      const token = 'aB3-_'.repeat(6);
+      const text = `/start c_${token}`;
+      const url = `https://t.me/our_bot?start=c_${token}`;
+      const given = masked({
+        [field]: text,
+        entities: [{ type: 'text_link', offset: 0, length: 6, url }],
+        quote: { text },
+      });
+      expect(JSON.stringify(given)).not.toContain(token);
+      expect(given).toMatchObject({
+        [field]: expect.stringMatching(/^\/start c_[\w-]{43}$/),
+        entities: [{ offset: 0, length: 6 }],
+      });
+    },
+  );
+
   test('ids and button data stay as they are, even when they look like codes', () => {
     const press = update({
       callback_query: { id: '123456', from: ann, data: 't:1001:ack:123456', message: { chat: group } },

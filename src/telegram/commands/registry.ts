@@ -6,6 +6,7 @@ import type { Command } from './command.ts';
 import { drill } from './drill.ts';
 import { enroll } from './enroll.ts';
 import { exportTicket } from './export.ts';
+import { forget } from './forget.ts';
 import { freeze, unfreeze } from './freeze.ts';
 import { createHelp } from './help.ts';
 import { me } from './me.ts';
@@ -47,6 +48,7 @@ const COMMANDS: Command[] = [
   freeze,
   unfreeze,
   cancel,
+  forget,
   createHelp(menuOf),
   start,
 ];

@@ -1,5 +1,6 @@
 import { fmt } from '@grammyjs/parse-mode';
 import { findTicket } from '../../escalation/ticket-query.ts';
+import { parseMaskedCustomerPayload } from '../../people/customer-token.ts';
 import { mayAct } from '../../people/person.ts';
 import type { Answer, BotDeps } from '../bot-context.ts';
 import { isBreakerPayload, parseInvitationPayload, parseOverridePayload, parseRetryPayload } from '../buttons-data.ts';
@@ -9,6 +10,7 @@ import { showBreakers } from './breaker.ts';
 import { type Command, type CommandRequest, say } from './command.ts';
 import { findPayment } from './find-payment.ts';
 import { joinTeam } from './join.ts';
+import { listenAsCustomer } from './listen.ts';
 import { beginOverride } from './override.ts';
 import { sayNotOne, showPayment } from './tx.ts';
 
@@ -24,6 +26,8 @@ export const start: Command = {
     const token = request.scope === 'private' ? parseInvitationPayload(request.args) : null;
     const joined = token === null ? null : await joinTeam(deps, request, token);
     if (joined) return joined;
+    const tokenHash = request.scope === 'private' ? parseMaskedCustomerPayload(request.args) : null;
+    if (tokenHash) return listenAsCustomer(deps, request, tokenHash);
     if (!person || !mayAct(person, 'read')) return { text: customerWelcomeText(request.sender) };
     if (request.scope === 'group') return say('👋 I am here. /help shows what I can do in this chat.');
     if (isBreakerPayload(request.args)) return showBreakers(deps, request);
