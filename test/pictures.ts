@@ -27,6 +27,7 @@ const GAP_PX = 4;
 const WITHIN_MS = 60_000;
 const CUSTOMERS = 21;
 
+type Shown = Pick<ChatMessage, 'messageId'>;
 type Started = { url: string; databaseUrl: string; stop: () => Promise<void> };
 
 let started: Started;
@@ -108,13 +109,13 @@ async function failForMany(): Promise<void> {
     await post('/provider/payments', { user, amount: '9.99', country: n % 3 === 0 ? 'FR' : 'DE' });
 }
 
-async function tryOne(transaction: string): Promise<{ first: ChatMessage; last: ChatMessage }> {
+async function tryOne(transaction: string): Promise<{ first: Shown; last: Shown }> {
   await letCodesGrowOld();
-  await say(ANN, `/retry ${transaction}`);
-  const first = await find(ANN, /^🔐 This needs a code/);
+  const said = await say(ANN, `/retry ${transaction}`);
+  await find(ANN, /^🔐 This needs a code/);
   await typeCode(ANN);
   await press(await find(ANN, /^🔁 Retry · /), 'Retry');
-  return { first, last: await find(ANN, /failed again: HTTP 422/) };
+  return { first: { messageId: said.message_id }, last: await find(ANN, /failed again: HTTP 422/) };
 }
 
 async function askForOverride(): Promise<void> {
@@ -148,7 +149,7 @@ async function typeCode(person: number): Promise<void> {
   await say(person, shown.code, undefined, person);
 }
 
-function say(chat: number, text: string, replyTo?: number, as = ANN): Promise<unknown> {
+function say(chat: number, text: string, replyTo?: number, as = ANN): Promise<{ message_id: number }> {
   return post('/chat/say', { as, chat, text, ...(replyTo === undefined ? {} : { replyTo }) });
 }
 
@@ -185,9 +186,9 @@ async function listMessages(chat: number): Promise<ChatMessage[]> {
 // ── Pictures ────────────────────────────────────────────────────────────────
 
 /** Of one message, or from one to another, as this person sees them. */
-async function take(name: string, as: number, chat: number, first: ChatMessage, last = first): Promise<void> {
-  const page = await openChat(as, chat, { width: 1120, height: 2400, scale: SCALE });
-  const boxOf = async ({ messageId }: ChatMessage) =>
+async function take(name: string, as: number, chat: number, first: Shown, last = first): Promise<void> {
+  const page = await openChat(as, chat, { width: 860, height: 2400, scale: SCALE });
+  const boxOf = async ({ messageId }: Shown) =>
     (await page.locator(`#messages [data-id="${messageId}"]`).boundingBox())!;
   const { x, width } = (await page.locator('#messages').boundingBox())!;
   const [top, bottom] = [await boxOf(first), await boxOf(last)];
@@ -202,7 +203,11 @@ async function openChat(
   { width, height, scale }: { width: number; height: number; scale: number },
 ): Promise<Page> {
   const context = await browser.newContext({ viewport: { width, height }, deviceScaleFactor: scale });
-  const remembered = { 'breakwater:me': String(as), [`breakwater:chat:${as}`]: String(chat), 'breakwater:started': 'yes' };
+  const remembered = {
+    'breakwater:me': String(as),
+    [`breakwater:chat:${as}`]: String(chat),
+    'breakwater:started': 'yes',
+  };
   await context.addInitScript((items) => {
     const { localStorage } = globalThis as unknown as { localStorage: { setItem(key: string, value: string): void } };
     for (const [key, value] of Object.entries(items)) localStorage.setItem(key, value);
@@ -255,9 +260,9 @@ async function get<T>(path: string): Promise<T> {
   return (await response.json()) as T;
 }
 
-async function post(path: string, body: object): Promise<unknown> {
+async function post<T>(path: string, body: object): Promise<T> {
   const headers = { 'content-type': 'application/json' };
   const response = await fetch(started.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
   if (!response.ok) throw new Error(`POST ${path} answered ${response.status}: ${await response.text()}`);
-  return response.json();
+  return (await response.json()) as T;
 }
