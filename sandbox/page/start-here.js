@@ -2,7 +2,11 @@ import { attempt, byId, element, recall, remember } from './elements.js';
 
 const STEPS = [
   { key: 'paid', text: 'Let a payment fail', more: 'The product will refuse to unlock it.' },
-  { key: 'pressed', text: 'Meet its ticket in Engineering', more: 'Press Inspect, then Retry, on the card.' },
+  {
+    key: 'pressed',
+    text: 'Meet its ticket in Engineering',
+    more: 'In the bot’s chat press Start and send /enroll, once. Then press Inspect and Retry on the card.',
+  },
   { key: 'unlocked', text: 'See the customer unlocked', more: 'Under “Product”, on the right.' },
 ];
 

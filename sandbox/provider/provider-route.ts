@@ -125,7 +125,7 @@ function prepareProduct(product: ProductControl, user: string, fields: Fields): 
     product.misbehave({ user, kind: 'status', status: 422, times: 1 });
     return [
       `The product will refuse ${user}'s next activation with HTTP 422, which no retry by itself can cure.`,
-      'So a ticket appears in the Engineering chat. Open the chat page as Ann and press its Retry: the product accepts then.',
+      'So a ticket appears in the Engineering chat. On the chat page, as Ann, press Start in the bot’s chat and send /enroll, once; then press Retry on the card: the product accepts then.',
     ];
   }
   const status = wish === 'always' ? 422 : Number(wish);

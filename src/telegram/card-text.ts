@@ -188,7 +188,8 @@ function adviceFor(ticket: TicketView): string {
   if (ticket.errorFamily === 'malformed') return `could not be read: check the format set for ${source}, then Retry`;
   if (ticket.stage !== 'delivery') return 'Inspect shows what happened';
   if (ticket.deadEvents === 0) return 'being retried';
-  if (isRejection(ticket.errorFamily)) return `${callee} refuses them: Inspect shows why; Retry once that is mended`;
+  if (isRejection(ticket.errorFamily))
+    return `Inspect shows why ${callee} refuses them; press Retry once that is mended`;
   return `once ${callee} answers again, press Retry`;
 }
 

@@ -26,7 +26,8 @@ export function customerHelpText(): FormattedString {
 export function welcomeText(person: Person): FormattedString {
   const lines = [
     fmt`👋 Hello ${nameOf(person)}! When somebody has paid and did not get what they paid for, its card comes to the engineering chat.`,
-    fmt`From now on Inspect can answer you here in private.`,
+    fmt`From now on I can call you here, and Inspect can answer you.`,
+    ...(mayAct(person, 'retry') ? [fmt`Retries ask for a code of your authenticator: /enroll sets it up, once.`] : []),
     fmt`Try /tickets for what is open, or /help for everything you can do.`,
   ];
   return FormattedString.join(lines, '\n');

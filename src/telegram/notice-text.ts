@@ -60,7 +60,7 @@ function wordsOfOne(outcome: RedriveOutcome): string {
   const status = oneLine(outcome.lastStatus ?? 'no reason known', 80);
   if (outcome.applied > 0) return 'applied ✓';
   if (outcome.ignored > 0) return 'had nothing to do ✓';
-  if (outcome.dead > 0) return `failed again: ${status}, no tries left`;
+  if (outcome.dead > 0) return `failed again: ${status}, given up`;
   if (outcome.retrying > 0) return `failed again: ${status}${nextTry(outcome)}`;
   return 'running';
 }

@@ -132,7 +132,7 @@ describe('a customer', () => {
 test('/retry in private tries a stuck payment again, and tells the real outcome until it is final', async () => {
   const confirm = async () => chat.press(await chat.ask('/retry tx-stuck', { shows: /would be tried again/ }), 'Retry');
   await confirm();
-  await chat.message(ANN, /Retry by Ann: tx-stuck failed again: HTTP 422, no tries left/);
+  await chat.message(ANN, /Retry by Ann: tx-stuck failed again: HTTP 422, given up/);
   product.work();
   await confirm();
   await chat.message(ANN, /Retry by Ann: tx-stuck applied ✓/);

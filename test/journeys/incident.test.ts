@@ -52,6 +52,10 @@ beforeAll(() => {
 });
 
 describe('Before your first shift', () => {
+  test('who presses Start is told that retries will ask for a code', async () => {
+    await inPrivate('/enroll sets it up');
+  });
+
   test('who sets up an authenticator once can prove later who they are', async () => {
     for (const person of [ANN, BEN]) {
       await chat.ask('/enroll', { person, shows: /\b[A-Z2-7]{32}\b/ });

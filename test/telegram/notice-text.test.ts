@@ -20,7 +20,7 @@ test.each<[Partial<RedriveOutcome>, string]>([
     { retrying: 1, lastStatus: 'HTTP 503', nextTryAt: NEXT },
     '🔁 Retry by Ann: tx456 failed again: HTTP 503, next try 12:04:10',
   ],
-  [{ dead: 1, lastStatus: 'timeout', finished: true }, '🔁 Retry by Ann: tx456 failed again: timeout, no tries left'],
+  [{ dead: 1, lastStatus: 'timeout', finished: true }, '🔁 Retry by Ann: tx456 failed again: timeout, given up'],
 ])('a retry of one event: %j reads %s', (changes, text) => {
   expect(renderRedrive(ofOne, outcome(changes)).text).toBe(text);
 });
