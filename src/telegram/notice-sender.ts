@@ -232,10 +232,13 @@ async function deferRefused(
   return 'failed';
 }
 
+/**
+ * Whoever cannot be reached in private is called in the group, by name. That comes first: a process that ends in between tries the message once
+ * more, and no call is lost.
+ */
 async function giveUp(deps: CallDeps, notice: PendingNotice, reason: string): Promise<Said> {
-  await markNoticeFailed(deps.db, notice.id, reason);
-  // Whoever cannot be reached in private is called in the group, by name.
   if (notice.kind === 'page') await fallBackPages(deps.db, notice.key, deps.clock.now());
+  await markNoticeFailed(deps.db, notice.id, reason);
   deps.log.warn({ noticeKey: notice.key, reason }, 'a notice cannot be delivered');
   return 'failed';
 }

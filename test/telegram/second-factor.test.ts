@@ -171,6 +171,7 @@ describe('a press that needs a code', () => {
     await db.updateTable('person').set({ active: false }).where('telegram_id', '=', ANN).execute();
     await ask(ANN, ANN, codeOf(ANN));
     await settle();
+    expect((await attempts('code')).at(-1)).toMatchObject({ detail: { verdict: 'enrolled' } });
     await db.updateTable('person').set({ active: true }).where('telegram_id', '=', ANN).execute();
     expect(await eventStates(ticketId)).toEqual(['dead']);
   });
