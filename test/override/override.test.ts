@@ -147,10 +147,16 @@ describe('an override that two engineers agree on', () => {
       allowed: true,
     });
     await approve(request);
-    const rows = await db.selectFrom('audit').select(['actor', 'action']).orderBy('id', 'desc').limit(2).execute();
-    expect(rows).toEqual([
-      { actor: 'override', action: 'override:execute' },
-      { actor: `telegram:${ben.personId}`, action: 'override:approve' },
+    const rows = await db.selectFrom('audit').selectAll().orderBy('id', 'desc').limit(2).execute();
+    const { seenHash: paramsHash } = request;
+    expect(rows).toMatchObject([
+      { actor: 'override', action: 'override:execute', before: { state: 'approved' }, after: { state: 'executed' } },
+      {
+        actor: `telegram:${ben.personId}`,
+        action: 'override:approve',
+        before: { state: 'requested', paramsHash },
+        after: { state: 'approved', paramsHash },
+      },
     ]);
   });
 
