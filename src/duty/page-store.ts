@@ -18,7 +18,8 @@ export type Page = {
 
 /**
  * Calls people: each by one message in private for all that they are called to within a minute (the gravest by one of their own, since a correction
- * rings no phone); whoever the bot may not write to, by one message in the group that names them.
+ * rings no phone); whoever the bot may not write to, by one message in the group that names them, and the gravest
+ * by one of its own there too.
  */
 export async function insertPages(trx: Reader, pages: Page[], at: Date): Promise<void> {
   if (pages.length === 0) return;
@@ -33,7 +34,7 @@ export async function insertPages(trx: Reader, pages: Page[], at: Date): Promise
       at,
       state: isReachable ? 'waiting' : 'fell_back',
       notice_key: noticeKey,
-      fallback_key: isReachable ? null : groupKey(at),
+      fallback_key: isReachable ? null : groupKey(severity, at),
     };
   });
   await sql`
@@ -42,7 +43,7 @@ export async function insertPages(trx: Reader, pages: Page[], at: Date): Promise
   await announce(
     trx,
     rows.map(({ notice_key: key, person_id: personId }) => ({ key, personId })),
-    rows.some((row) => row.fallback_key !== null) ? groupKey(at) : null,
+    rows.flatMap((row) => row.fallback_key ?? []),
   );
 }
 
@@ -61,20 +62,26 @@ const TYPES = {
 async function announce(
   trx: Reader,
   inPrivate: { key: string | null; personId: number | null }[],
-  inGroup: string | null,
+  inGroup: string[],
 ): Promise<void> {
   const people = new Map(inPrivate.flatMap(({ key, personId }) => (key === null ? [] : [[key, personId!] as const])));
   for (const [key, personId] of [...people].sort(([a], [b]) => (a < b ? -1 : 1)))
     await putNotice(trx, { key, kind: 'page', personId, body: {} });
-  if (inGroup !== null) await putNotice(trx, { key: inGroup, kind: 'page_fallback', body: {} });
+  for (const key of [...new Set(inGroup)].sort()) await putNotice(trx, { key, kind: 'page_fallback', body: {} });
 }
 
 function privateKey(personId: number, severity: Severity, at: Date): string {
-  return `page:${personId}:${minuteOf(at)}${severity === 'P1' ? ':P1' : ''}`;
+  return `page:${personId}:${minuteOf(at)}${markOf(severity)}`;
 }
 
-function groupKey(at: Date): string {
-  return `page-group:${minuteOf(at)}`;
+function groupKey(severity: Severity, at: Date): string {
+  return `page-group:${minuteOf(at)}${markOf(severity)}`;
+}
+
+const GRAVEST_MARK = ':P1';
+
+function markOf(severity: Severity): string {
+  return severity === 'P1' ? GRAVEST_MARK : '';
 }
 
 function minuteOf(at: Date): string {
@@ -94,15 +101,16 @@ export async function markPagesDelivered(db: Reader, noticeKey: string, upToPage
 
 /** The message in private cannot be delivered: the group is told instead. Answers how many pages that were. */
 export async function fallBackPages(db: Reader, noticeKey: string, at: Date): Promise<number> {
+  const fallbackKey = groupKey(noticeKey.endsWith(GRAVEST_MARK) ? 'P1' : 'P2', at);
   return inTransaction(db, async (trx) => {
     const result = await trx
       .updateTable('page')
-      .set({ state: 'fell_back', fallback_key: groupKey(at) })
+      .set({ state: 'fell_back', fallback_key: fallbackKey })
       .where('notice_key', '=', noticeKey)
       .where('state', '=', 'waiting')
       .executeTakeFirst();
     const count = Number(result.numUpdatedRows);
-    if (count > 0) await announce(trx, [], groupKey(at));
+    if (count > 0) await announce(trx, [], [fallbackKey]);
     return count;
   });
 }

@@ -8,7 +8,7 @@ import type { Rotation } from './rotation.ts';
 /** Who can be called, in which turn, and who stands in for whom from then on. */
 export async function readRoster(db: Reader, from: Date): Promise<Roster> {
   const people = (await listActivePeople(db)).filter(mayBePaged).map((person) => person.telegramId);
-  return { people, rotations: await readRotations(db), covers: await listCovers(db, from) };
+  return { people, rotations: await listRotations(db), covers: await listCovers(db, from) };
 }
 
 /** Those on call at an instant. */
@@ -24,7 +24,7 @@ export async function listReachableOnCall(db: Reader, at: Date): Promise<Person[
   return (await listActivePeople(db)).filter((person) => person.privateChat && mayBePaged(person));
 }
 
-async function readRotations(db: Reader): Promise<Map<number, Rotation>> {
+export async function listRotations(db: Reader): Promise<Map<number, Rotation>> {
   const rows = await db
     .selectFrom('rotation')
     .select(['level', 'people', 'zone', 'hand_over as handOver', 'every_days as everyDays', 'starts_on as startsOn'])
@@ -110,4 +110,9 @@ export async function endCover(db: Reader, id: number, now: Date): Promise<boole
     .where('starts_at', '<', now)
     .executeTakeFirst();
   return ended.numUpdatedRows > 0n;
+}
+
+/** Two admins at once change one thing after the other, and neither undoes what the other did. */
+export async function lockDutySettings(trx: Reader): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended('duty settings', 0))`.execute(trx);
 }

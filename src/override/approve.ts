@@ -118,8 +118,8 @@ async function decide<Why extends string>(
     const override = await lockOverride(trx, decision.overrideId);
     const why = override ? await change(trx, override, await readNow(trx, decision.now)) : 'unknown';
     if (override && why === null) await redrawApproval(trx, override.id);
-    await audit(trx, decision, action, why);
     const after = override && (await lockOverride(trx, override.id));
+    await audit(trx, decision, action, why, { before: override, after });
     return why === null ? { outcome: 'done', override: after! } : { outcome: 'refused', why, override: after };
   });
   if (result.outcome === 'done') deps.wake('notice');
@@ -131,6 +131,7 @@ async function audit(
   { actor, overrideId }: Pick<Decision, 'actor' | 'overrideId'>,
   action: string,
   why: string | null,
+  { before, after }: Record<'before' | 'after', Override | null>,
 ): Promise<void> {
   await appendAudit(trx, {
     actor: `telegram:${actor.personId}`,
@@ -138,8 +139,11 @@ async function audit(
     target: overrideName(overrideId),
     allowed: why === null,
     detail: why === null ? {} : { because: why },
+    ...(why === null ? { before: standingOf(before!), after: standingOf(after!) } : {}),
   });
 }
+
+const standingOf = ({ state, paramsHash, reviewedName }: Override) => ({ state, paramsHash, reviewedName });
 
 /** A process that ends between the two is no harm: what is approved is carried out by whoever looks next. */
 async function carryOut<Result extends DecisionResult<string>>(

@@ -105,7 +105,8 @@ async function audit(
 ): Promise<void> {
   const { allowed, ...because } = execution;
   const entry = { actor: 'override', action: 'override:execute', target: overrideName(id), allowed };
-  await appendAudit(trx, { ...entry, detail: { paramsHash, ...because } });
+  const change = allowed ? { before: { state: 'approved' }, after: { state: 'executed' } } : {};
+  await appendAudit(trx, { ...entry, ...change, detail: { paramsHash, ...because } });
 }
 
 export type Settlement = {
@@ -135,6 +136,8 @@ export async function settleDebt(deps: OverrideDeps, settlement: Settlement): Pr
       target: overrideName(override.id),
       allowed: true,
       detail: { reason },
+      before: { state: 'executed' },
+      after: { state },
     });
     return true;
   });

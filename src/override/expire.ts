@@ -14,26 +14,40 @@ export type OverrideCounts = { expired: number; executed: number; reconciled: nu
 
 /**
  * What time does to overrides: requests nobody approved expire, what was approved and not carried out is, debts whose payment a verified
- * webhook confirms are reconciled, customers are told when their access has ended, and debts that stand are spoken of again.
+ * webhook confirms are reconciled, customers are told when their access has ended, and debts that stand are spoken of again. One that fails holds
+ * up no other; what failed is thrown at the end.
  */
 export async function runOverridesOnce(deps: OverrideDeps, options: { now?: Date } = {}): Promise<OverrideCounts> {
   const now = await readNow(deps.db, options.now);
   const given = options.now ? { now: options.now } : {};
   const counts = { expired: 0, executed: 0, reconciled: 0, ended: 0, reminded: 0 };
-  for (const id of await listOverdueRequests(deps.db, now)) counts.expired += Number(await expire(deps, id, now));
-  for (const overrideId of await listApproved(deps.db)) {
-    const { outcome } = await executeOverride(deps, { overrideId, ...given });
-    counts.executed += Number(outcome === 'executed');
-  }
-  for (const overrideId of await listPaidDebts(deps.db)) {
-    const reason = 'a verified webhook says it was paid';
-    const isSettled = await settleDebt(deps, { overrideId, as: 'reconciled', actor: null, reason, ...given });
-    counts.reconciled += Number(isSettled);
-  }
-  for (const id of await listUntoldEnds(deps.db, now)) counts.ended += Number(await tellEnded(deps, id, now));
-  for (const id of await listDueReminders(deps.db, now)) counts.reminded += Number(await remind(deps, id, now));
+  const errors: unknown[] = [];
+  const noteError = (error: unknown) => {
+    errors.push(error);
+    return false;
+  };
+  const each = async (count: keyof OverrideCounts, ids: number[], work: (id: number) => Promise<boolean>) => {
+    for (const id of ids) counts[count] += Number(await work(id).catch(noteError));
+  };
+  await each('expired', await listOverdueRequests(deps.db, now), (id) => expire(deps, id, now));
+  await each('executed', await listApproved(deps.db), (id) => execute(deps, id, given));
+  await each('reconciled', await listPaidDebts(deps.db), (id) => reconcile(deps, id, given));
+  await each('ended', await listUntoldEnds(deps.db, now), (id) => tellEnded(deps, id, now));
+  await each('reminded', await listDueReminders(deps.db, now), (id) => remind(deps, id, now));
   if (counts.expired + counts.ended + counts.reminded > 0) deps.wake('notice');
+  if (errors.length > 0) throw new AggregateError(errors, `${errors.length} overrides could not be looked after`);
   return counts;
+}
+
+type Given = { now?: Date };
+
+async function execute(deps: OverrideDeps, overrideId: number, given: Given): Promise<boolean> {
+  return (await executeOverride(deps, { overrideId, ...given })).outcome === 'executed';
+}
+
+function reconcile(deps: OverrideDeps, overrideId: number, given: Given): Promise<boolean> {
+  const reason = 'a verified webhook says it was paid';
+  return settleDebt(deps, { overrideId, as: 'reconciled', actor: null, reason, ...given });
 }
 
 function expire(deps: OverrideDeps, id: number, now: Date): Promise<boolean> {

@@ -97,7 +97,7 @@ async function identify(
     currentChatId(deps),
     sender.kind === 'human' ? findPerson(deps.db, sender.id) : null,
   ]);
-  const place = placeOf(chat, chatId);
+  const place = isOurGroup(deps, chat) ? 'group' : placeOf(chat, chatId);
   if (person) await rememberNameOf(deps, sender, person);
   const named = person && sender.kind === 'human' ? { ...person, firstName: sender.firstName } : person;
   const scope = place === 'group' ? 'group' : 'private';
@@ -105,6 +105,11 @@ async function identify(
     place,
     request: { updateId: update.update_id, sender, person: named, scope, isProven, bot: { username: me.username } },
   };
+}
+
+/** Under its first id too: a press that waited for a code while the group moved was made there. Nobody can say anything under it any more. */
+function isOurGroup({ engineeringChatId }: BotDeps, chat: Pick<Chat, 'id'> | undefined): boolean {
+  return engineeringChatId !== null && chat?.id === engineeringChatId;
 }
 
 async function currentChatId({ db, engineeringChatId }: BotDeps): Promise<number | null> {

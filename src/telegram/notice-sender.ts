@@ -235,13 +235,16 @@ async function deferRefused(
   return 'failed';
 }
 
+/**
+ * Whoever cannot be reached in private is called in the group, by name. That comes first: a process that ends in between tries the message once
+ * more, and no call is lost.
+ */
 async function giveUp(deps: CallDeps, notice: PendingNotice, reason: string): Promise<Said> {
+  if (notice.kind === 'page') await fallBackPages(deps.db, notice.key, deps.clock.now());
   await deps.db.transaction().execute(async (trx) => {
     await markNoticeFailed(trx, notice.id, reason);
     await tellUnreached(trx, notice);
   });
-  // Whoever cannot be reached in private is called in the group, by name.
-  if (notice.kind === 'page') await fallBackPages(deps.db, notice.key, deps.clock.now());
   deps.log.warn({ noticeKey: notice.key, reason }, 'a notice cannot be delivered');
   return 'failed';
 }

@@ -148,10 +148,16 @@ describe('an override that two engineers agree on', () => {
       allowed: true,
     });
     await approve(request);
-    const rows = await db.selectFrom('audit').select(['actor', 'action']).orderBy('id', 'desc').limit(2).execute();
-    expect(rows).toEqual([
-      { actor: 'override', action: 'override:execute' },
-      { actor: `telegram:${ben.personId}`, action: 'override:approve' },
+    const rows = await db.selectFrom('audit').selectAll().orderBy('id', 'desc').limit(2).execute();
+    const { seenHash: paramsHash } = request;
+    expect(rows).toMatchObject([
+      { actor: 'override', action: 'override:execute', before: { state: 'approved' }, after: { state: 'executed' } },
+      {
+        actor: `telegram:${ben.personId}`,
+        action: 'override:approve',
+        before: { state: 'requested', paramsHash },
+        after: { state: 'approved', paramsHash },
+      },
     ]);
   });
 
@@ -337,6 +343,25 @@ test('approved, and the process died before it was carried out: whoever looks ne
   expect(looks.reduce((sum, counts) => sum + counts.executed, 0)).toBe(1);
   expect(await entitlementOf(`user-${run}`)).toMatchObject({ revision: 1 });
   expect(await executeOverride(deps, { overrideId: request.overrideId })).toMatchObject({ outcome: 'not_approved' });
+});
+
+test('an override that cannot be looked after holds up no other, and the failure is told', async () => {
+  const stuck = await asked();
+  ann = { ...ann, personId: ann.personId + 5 };
+  const other = await asked({ userId: `other-${run}` });
+  await sql`create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$`.execute(
+    db,
+  );
+  await sql`create trigger stuck before update on override for each row when (old.id = ${sql.lit(stuck.overrideId)}) execute function refuse()`.execute(
+    db,
+  );
+  await expect(runOverridesOnce(deps, { now: at(16 * MINUTE) })).rejects.toThrow(
+    '1 overrides could not be looked after',
+  );
+  await sql`drop function refuse cascade`.execute(db);
+  expect((await findOverride(db, other.overrideId))?.state).toBe('expired');
+  await runOverridesOnce(deps, { now: at(17 * MINUTE) });
+  expect((await findOverride(db, stuck.overrideId))?.state).toBe('expired');
 });
 
 test('approved, and changed before it was carried out: nothing is given', async () => {

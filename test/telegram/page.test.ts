@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { beforeEach, expect, test } from 'vitest';
 import { sweepOnce } from '../../src/duty/sweep.ts';
 import { acknowledgeTicket } from '../../src/escalation/ticket-acts.ts';
@@ -77,6 +78,23 @@ test.each([
   expect(toBen()).toEqual([]);
 });
 
+test('a process that ends before the group was called leaves the call to the next', async () => {
+  chat.telegram.blockBy(BEN);
+  const id = await openTicket(db, 'P1', chat.now());
+  await sql`create function die() returns trigger language plpgsql as $$ begin raise exception 'killed'; end $$`.execute(
+    db,
+  );
+  await sql`create trigger killed before update on page execute function die()`.execute(db);
+  await sweepOnce({ db }, chat.now());
+  await runPrivateNoticesOnce(chat.deps).catch(() => {});
+  await sql`drop function die cascade`.execute(db);
+  chat.pass(MINUTE);
+  await say();
+  await say();
+  expect(await callsOf(db, id)).toMatchObject([{ person: BEN, state: 'fell_back' }]);
+  expect(inGroup()).toEqual([expect.stringContaining('Ben: you are called.')]);
+});
+
 test('the group is told in one message of everybody who cannot be reached, and whom it names is rung', async () => {
   await db.updateTable('person').set({ private_chat: false }).execute();
   const id = await openTicket(db, 'P1', chat.now());
@@ -84,10 +102,25 @@ test('the group is told in one message of everybody who cannot be reached, and w
   await say();
   chat.pass(20 * MINUTE);
   await say();
-  const message = chat.telegram.messages(CHAT).findLast(({ text }) => text.startsWith('📟'))!;
-  expect(message.text).toContain('Ann, Ben, Cara: you are called. 4 tickets:');
-  expect(message.text).toContain(`P1 T-${id}`);
+  const messages = chat.telegram.messages(CHAT).filter(({ text }) => text.startsWith('📟'));
+  const message = messages.findLast(({ text }) => text.includes(`P1 T-${id}`))!;
+  expect(message.text).toContain('Ann, Ben, Cara: you are called.');
+  expect(messages.filter(({ text }) => text.includes('Ann, Ben, Cara'))).toHaveLength(1);
   expect(message.entities.filter(({ type }) => type === 'text_mention' || type === 'text_link')).toHaveLength(3);
+});
+
+test('a P1 rings in the group as well, though a lesser ticket has called there in the same minute', async () => {
+  await db.updateTable('person').set({ private_chat: false }).execute();
+  const lesser = await openTicket(db, 'P2', chat.now());
+  await say();
+  await say();
+  expect(inGroup()).toEqual([expect.stringContaining(`P2 T-${lesser}`)]);
+  chat.pass(5_000);
+  const id = await openTicket(db, 'P1', chat.now());
+  await say();
+  await say();
+  expect(inGroup()).toHaveLength(2);
+  expect(inGroup()[1]).toContain(`P1 T-${id}`);
 });
 
 test('a page that is late says what is true when it is read', async () => {

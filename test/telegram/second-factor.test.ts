@@ -171,6 +171,7 @@ describe('a press that needs a code', () => {
     await db.updateTable('person').set({ active: false }).where('telegram_id', '=', ANN).execute();
     await ask(ANN, ANN, codeOf(ANN));
     await settle();
+    expect((await attempts('code')).at(-1)).toMatchObject({ detail: { verdict: 'enrolled' } });
     await db.updateTable('person').set({ active: true }).where('telegram_id', '=', ANN).execute();
     expect(await eventStates(ticketId)).toEqual(['dead']);
   });
@@ -187,6 +188,20 @@ describe('a press that needs a code', () => {
     expect(textsOf(ANN).at(-1)).toContain('Frozen by Ben');
     await db.updateTable('change_freeze').set({ frozen_at: null, frozen_by: null, reason: null }).execute();
     expect(await eventStates(ticketId)).toEqual(['dead']);
+  });
+
+  test('is done also when the group has become a supergroup before the code came', async () => {
+    await enroll(ANN);
+    aheadMs += 6 * MINUTE_MS;
+    const { ticketId } = await seedTicket(1);
+    await press(ANN, await showCard(ticketId), 'Retry');
+    const chat_ = { id: GROUP, type: 'group', title: 'Engineering' };
+    await db.insertInto('chat').values({ configured_id: GROUP, chat_id: GROUP }).execute();
+    await chat.deliver({ message: { message_id: 1, date: 1, chat: chat_, migrate_to_chat_id: -1_002_000_009_998 } });
+    expect((await ask(ANN, ANN, codeOf(ANN))).text).toContain('Retrying 1 payment');
+    await settle();
+    await db.deleteFrom('chat').where('configured_id', '=', GROUP).execute();
+    expect(await eventStates(ticketId)).toEqual(['pending']);
   });
 
   test('runs for who pressed it, not for who types a code', async () => {

@@ -1,8 +1,9 @@
 import { fmt } from '@grammyjs/parse-mode';
-import { deleteRotation, readRoster, saveRotation } from '../../duty/roster-store.ts';
-import { readPolicy, savePolicy } from '../../escalation/deadline-store.ts';
+import { changePolicy, endRotation, setRotation } from '../../duty/duty-changes.ts';
+import { readRoster } from '../../duty/roster-store.ts';
+import { readPolicy } from '../../escalation/deadline-store.ts';
 import { DEFAULT_POLICY, type Policy } from '../../escalation/policy.ts';
-import { nameOf } from '../../people/person.ts';
+import { actorOf } from '../../people/person.ts';
 import { listActivePeople } from '../../people/person-store.ts';
 import type { Answer, BotDeps } from '../bot-context.ts';
 import { POLICY_HOW_TO, renderPolicy } from '../policy-text.ts';
@@ -27,11 +28,11 @@ export const policy: Command = {
       case 'unclear':
         return say(`🤔 ${MISTAKES[asked.wrong]} Nothing has changed.\n\n${POLICY_HOW_TO}`);
       case 'rotation':
-        return setRotation(deps, request, asked);
+        return changeRotation(deps, request, asked);
       case 'rotation_off':
-        return endRotation(deps, asked.level);
+        return dropRotation(deps, request, asked.level);
       default:
-        return changePolicy(deps, request, asked);
+        return changeSetting(deps, request, asked);
     }
   },
 };
@@ -57,7 +58,7 @@ async function show({ db, clock }: BotDeps, first: ReturnType<typeof fmt>): Prom
 
 type AskedRotation = Extract<AskedPolicy, { asked: 'rotation' }>;
 
-async function setRotation(deps: BotDeps, request: CommandRequest, asked: AskedRotation): Promise<Answer> {
+async function changeRotation(deps: BotDeps, request: CommandRequest, asked: AskedRotation): Promise<Answer> {
   const people = await listActivePeople(deps.db);
   const ids: number[] = [];
   for (const name of asked.names) {
@@ -67,7 +68,7 @@ async function setRotation(deps: BotDeps, request: CommandRequest, asked: AskedR
   }
   const { level, rotation } = asked;
   const startsOn = rotation.startsOn ?? today(deps.clock.now(), rotation.zone);
-  await saveRotation(deps.db, level, { ...rotation, people: ids, startsOn }, nameOf(request.person!));
+  await setRotation(deps.db, actorOf(request.person!), level, { ...rotation, people: ids, startsOn });
   return show(deps, fmt`👌 The rotation of level ${level} is set. It holds from now on, for open tickets too.`);
 }
 
@@ -75,8 +76,8 @@ function today(now: Date, zone: string): string {
   return Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(zone).toPlainDate().toString();
 }
 
-async function endRotation(deps: BotDeps, level: 1 | 2): Promise<Answer> {
-  const isGone = await deleteRotation(deps.db, level);
+async function dropRotation(deps: BotDeps, { person }: CommandRequest, level: 1 | 2): Promise<Answer> {
+  const isGone = await endRotation(deps.db, actorOf(person!), level);
   return show(
     deps,
     isGone ? fmt`👌 Level ${level} has no rotation any more.` : fmt`👌 Level ${level} had no rotation.`,
@@ -85,8 +86,8 @@ async function endRotation(deps: BotDeps, level: 1 | 2): Promise<Answer> {
 
 type AskedChange = Extract<AskedPolicy, { asked: 'defaults' | 'hours' | 'severity' }>;
 
-async function changePolicy(deps: BotDeps, request: CommandRequest, asked: AskedChange): Promise<Answer> {
-  await savePolicy(deps.db, changed(await readPolicy(deps.db), asked), nameOf(request.person!));
+async function changeSetting(deps: BotDeps, request: CommandRequest, asked: AskedChange): Promise<Answer> {
+  await changePolicy(deps.db, actorOf(request.person!), (before) => changed(before, asked));
   return show(deps, fmt`👌 Done. Tickets that are open keep the policy they opened with.`);
 }
 

@@ -1,9 +1,10 @@
 import { FormattedString, fmt } from '@grammyjs/parse-mode';
+import { callOffCover, giveCover } from '../../duty/duty-changes.ts';
 import type { Cover } from '../../duty/roster.ts';
-import { endCover, insertCover, listCovers, readRoster } from '../../duty/roster-store.ts';
+import { listCovers, readRoster } from '../../duty/roster-store.ts';
 import { readPolicy } from '../../escalation/deadline-store.ts';
 import { putNotice } from '../../notice/notice-store.ts';
-import { nameOf, type Person } from '../../people/person.ts';
+import { actorOf, nameOf, type Person } from '../../people/person.ts';
 import { listActivePeople } from '../../people/person-store.ts';
 import type { Answer, BotDeps } from '../bot-context.ts';
 import { oneLine } from '../line-words.ts';
@@ -28,7 +29,7 @@ export const shift: Command = {
       case 'list':
         return list(deps, zone);
       case 'cancel':
-        return cancel(deps, asked.coverId);
+        return cancel(deps, request, asked.coverId);
       case 'unclear':
         return say(`🤔 ${MISTAKES[asked.wrong]} Nothing has changed.\n\n${howTo(zone)}`);
       case 'cover':
@@ -72,8 +73,8 @@ function coverWords({ personId, level, startsAt, endsAt }: Omit<Cover, 'id'>, pe
   return `${name} ${on} ${zoneTime(startsAt, zone)} – ${zoneTime(endsAt, zone)} (${zone})`;
 }
 
-async function cancel({ db, clock }: BotDeps, coverId: number): Promise<Answer> {
-  const isEnded = await endCover(db, coverId, clock.now());
+async function cancel({ db, clock }: BotDeps, { person }: CommandRequest, coverId: number): Promise<Answer> {
+  const isEnded = await callOffCover(db, actorOf(person!), coverId, clock.now());
   if (isEnded) return say(`👌 Cover #${coverId} is called off. /oncall shows who is called instead.`);
   return say(`🔎 There is no cover #${coverId} that is not over. /shift lists them.`);
 }
@@ -86,7 +87,7 @@ async function cover(deps: BotDeps, request: CommandRequest, asked: AskedCover, 
   if (found.found !== 'one') return say(whoWords(found.found, asked.name, people));
   const { level, startsAt, endsAt } = asked;
   const draft = { level, personId: found.person.telegramId, startsAt, endsAt, givenBy: nameOf(request.person!) };
-  const id = await insertCover(deps.db, draft);
+  const id = await giveCover(deps.db, actorOf(request.person!), draft);
   if (id === null) return sayTaken(deps, draft, people, zone);
   await tellCoverer(deps, request, found.person, { ...draft, id }, zone);
   return say(

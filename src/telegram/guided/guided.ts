@@ -92,13 +92,14 @@ async function decidePress(
 ): Promise<void> {
   const button = parseGuidedButton(query.data);
   const { message } = query;
-  if (!button || !message || request.person === null || message.chat.id !== request.person.telegramId)
-    return answer.say(STALE_TEXT, true);
+  const flaw = flawOfPress(request, message);
+  const nothing = () => sayNothingDone(tools, request, { update, query, flaw }, answer);
+  if (!button || flaw !== null || request.person === null) return nothing();
   const lane = laneOf(request, message as Message);
   const taken = await findTakenForm(tools.deps.db, lane, request.updateId);
   if (taken) return void (await finish(tools, taken.id));
   const row = await findOpenForm(tools.deps.db, lane);
-  if (row?.id !== button.id || row.turn !== button.turn) return answer.say(STALE_TEXT, true);
+  if (row?.id !== button.id || row.turn !== button.turn) return nothing();
   const risk = isGoingOn(button.word) ? riskOf(tools.forms, row) : STEP_RISK;
   const admission = await admitMove(tools, request, row, { update, flaw: null, risk });
   if (!admission.may && !ENDS.has(admission.because)) return askForCode(tools, row, admission, answer);
@@ -107,6 +108,24 @@ async function decidePress(
   if (moved.outcome !== 'moved') return answer.say(STALE_TEXT, true);
   await answer.say(admission.may ? '' : admission.text);
   for (const id of moved.ids) await finish(tools, id);
+}
+
+/** A form is a person’s own, in their own chat. */
+function flawOfPress({ sender }: Request, message: CallbackQuery['message']): Flaw | null {
+  if (message !== undefined && 'forward_origin' in message) return 'forwarded';
+  return sender.kind === 'human' && message?.chat.id !== sender.id ? 'elsewhere' : null;
+}
+
+/** A button of no open question, or one that somebody made up: on record like every other press. */
+async function sayNothingDone(
+  { deps }: GuidedTools,
+  request: Request,
+  { update, query, flaw }: { update: Update; query: CallbackQuery; flaw: Flaw | null },
+  answer: PressAnswer,
+): Promise<void> {
+  const rule = { act: 'read', risk: 'R0' } as const;
+  const admission = await admit(deps, request, { rule, flaw, update, action: 'press:form', target: query.data ?? '-' });
+  return answer.say(admission.may ? STALE_TEXT : admission.text, true);
 }
 
 /** As long as a code may take, from now. */

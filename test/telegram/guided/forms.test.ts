@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Api } from 'grammy';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { findPerson } from '../../../src/people/person-store.ts';
@@ -6,7 +7,7 @@ import { ask, conversationName, type Form, skip, stop, taken, wrong } from '../.
 import { FORMS } from '../../../src/telegram/guided/forms.ts';
 import { runGuidedOnce } from '../../../src/telegram/guided/guided.ts';
 import { takeTurn } from '../../../src/telegram/guided/take-turn.ts';
-import { ANN, createChatRoom, VIC } from '../chat-room.ts';
+import { ANN, BEN, createChatRoom, ENGINEERING_CHAT_ID as GROUP, STRANGER, VIC } from '../chat-room.ts';
 
 vi.setConfig({ testTimeout: 20_000 });
 
@@ -54,7 +55,7 @@ const cake: Form = {
 };
 
 const chat = await createChatRoom({ clock, forms: [cake] });
-const { ask: say, open, telegram, db, settle, deliver } = chat;
+const { ask: say, open, telegram, db, settle, deliver, audited } = chat;
 
 const last = () =>
   telegram()
@@ -399,6 +400,41 @@ describe('between replicas', () => {
     await runGuidedOnce({ deps: depsOf(), api: apiOf(), forms: [cake] });
     expect(last().text).toContain('How many candles?');
     await type('/cancel');
+  });
+});
+
+describe('a form’s button that somebody made up', () => {
+  const madeUp = async (who: number, chatId: number, more: object = {}) => {
+    const { id, turn } = await row();
+    const bot = { id: telegram().bot.id, is_bot: true, first_name: 'b' };
+    const message = { message_id: 5, date: 1, chat: { id: chatId, type: 'private' }, from: bot, ...more };
+    const from = { id: who, is_bot: false, first_name: 'x' };
+    const callback_query = { id: randomUUID(), from, chat_instance: '1', data: `g:${id}:${turn}:0`, message };
+    await deliver({ callback_query });
+    return (await audited())[0];
+  };
+
+  test.each([
+    ['by a stranger', STRANGER, STRANGER, {}],
+    ['by a colleague, in their own chat', BEN, BEN, {}],
+    ['by a colleague, in the chat of another', BEN, ANN, {}],
+    ['in the group', ANN, GROUP, {}],
+    ['in a forwarded message', ANN, ANN, { forward_origin: { type: 'user' } }],
+  ] as const)('moves nothing and is on record: %s', async (_, who, chatId, more) => {
+    await begin();
+    const before = await row();
+    expect(await madeUp(who, chatId, more)).toMatchObject({ action: 'press:form', actor: `telegram:${who}` });
+    expect(await row()).toEqual(before);
+    await type('/cancel');
+  });
+
+  test('by somebody who was removed is refused, also when no form is open', async () => {
+    await begin();
+    await type('/cancel');
+    await db.updateTable('person').set({ active: false }).where('telegram_id', '=', ANN).execute();
+    const record = await madeUp(ANN, ANN);
+    await db.updateTable('person').set({ active: true }).where('telegram_id', '=', ANN).execute();
+    expect(record).toMatchObject({ action: 'press:form', allowed: false });
   });
 });
 
