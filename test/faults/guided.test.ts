@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../world/eventually.ts';
 import { createFailingPayments } from '../world/failing-payment.ts';
 import { checkPromises } from '../world/promises.ts';
-import { ANN, BEN, startWorld } from '../world/world.ts';
+import { ANN, BEN, startWorld, TYPES_FASTER } from '../world/world.ts';
 
-const world = await startWorld({ asksForCodes: true, budgets: { privateBurst: null } });
+const world = await startWorld({ asksForCodes: true, budgets: TYPES_FASTER });
 const { api, chat, database } = world;
 const { product, telegram } = world.sandbox;
 const fail = createFailingPayments(world);

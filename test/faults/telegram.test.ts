@@ -4,7 +4,7 @@ import { eventually } from '../world/eventually.ts';
 import { createFailingPayments } from '../world/failing-payment.ts';
 import { startLoad } from '../world/load.ts';
 import { checkPromises } from '../world/promises.ts';
-import { ANN, BEN, ENGINEERING_CHAT_ID, startWorld } from '../world/world.ts';
+import { ANN, BEN, ENGINEERING_CHAT_ID, startWorld, TYPES_FASTER } from '../world/world.ts';
 
 const DOWN_MS = 20_000;
 /** Tries are at most ten seconds apart, and a card is drawn within one. */
@@ -59,7 +59,7 @@ describe('Telegram down', async () => {
 describe('an update whose handler throws', async () => {
   // Refused for a reason nobody knows, every time: what the handler makes of it is an exception.
   const ODD = { kind: 'error', code: 400, description: 'Bad Request: the moon is in the wrong house' } as const;
-  const world = await startWorld({ budgets: { privateBurst: null } });
+  const world = await startWorld({ budgets: TYPES_FASTER });
   const { chat, sandbox } = world;
   const { telegram } = sandbox;
 

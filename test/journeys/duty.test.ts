@@ -2,9 +2,9 @@ import { beforeAll, expect, test } from 'vitest';
 import { labelsOf } from '../world/chat.ts';
 import { createFailingPayments } from '../world/failing-payment.ts';
 import { checkPromises } from '../world/promises.ts';
-import { ANN, ENGINEERING_CHAT_ID, startWorld } from '../world/world.ts';
+import { ANN, ENGINEERING_CHAT_ID, startWorld, TYPES_FASTER } from '../world/world.ts';
 
-const world = await startWorld();
+const world = await startWorld({ budgets: TYPES_FASTER });
 const { api, chat } = world;
 const { telegram } = world.sandbox;
 const fail = createFailingPayments(world);

@@ -4,10 +4,9 @@ import { labelsOf } from '../world/chat.ts';
 import { eventually } from '../world/eventually.ts';
 import { checkPromises } from '../world/promises.ts';
 import { SEED } from '../world/webhooks.ts';
-import { ANN, BEN, ENGINEERING_CHAT_ID, startWorld } from '../world/world.ts';
+import { ANN, BEN, ENGINEERING_CHAT_ID, startWorld, TYPES_FASTER } from '../world/world.ts';
 
-/** Nobody types as fast as this test does. */
-const world = await startWorld({ asksForCodes: true, budgets: { privateBurst: null, overallPerSecond: null } });
+const world = await startWorld({ asksForCodes: true, budgets: TYPES_FASTER });
 const { api, chat, database } = world;
 const { product, telegram } = world.sandbox;
 const paid = { ...SEED, user_id: 'refused-anna', transaction_id: 'tx-refused' };

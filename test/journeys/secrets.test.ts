@@ -5,7 +5,15 @@ import { API_TOKEN } from '../world/api.ts';
 import { eventually } from '../world/eventually.ts';
 import { findSecrets } from '../world/secrets.ts';
 import { ACME_SECRET, SEED } from '../world/webhooks.ts';
-import { ACTIVATION_SECRET, ANN, CARA, ENGINEERING_CHAT_ID, SECRET_KEY, startWorld } from '../world/world.ts';
+import {
+  ACTIVATION_SECRET,
+  ANN,
+  CARA,
+  ENGINEERING_CHAT_ID,
+  SECRET_KEY,
+  startWorld,
+  TYPES_FASTER,
+} from '../world/world.ts';
 
 const IN_ANSWER = 'answered@example.com';
 const IN_WEBHOOK = 'buyer@example.com';
@@ -38,7 +46,7 @@ const { port } = product.address() as AddressInfo;
 
 const world = await startWorld({
   env: { ACTIVATION_URL: `http://127.0.0.1:${port}/?key=in-the-activation-url`, LOG_LEVEL: 'trace' },
-  budgets: { privateBurst: null },
+  budgets: TYPES_FASTER,
 });
 const { api, chat, post } = world;
 const { telegram } = world.sandbox;

@@ -103,6 +103,9 @@ function postTimed(payload: object, timestamp: string | null) {
   });
 }
 
+/** Five minutes are allowed, and the way to the service takes its time; to the second it is in the unit tests of the schemes. */
+const TOO_EARLY = 300 + 30;
+
 const REFUSED = { status: 401, body: { error: 'unauthorized' } };
 
 describe('signatures made by the providers’ own packages are right', () => {
@@ -142,10 +145,10 @@ describe('what is wrongly signed gets one bare answer and takes no effect', () =
     ['with a time that is no number', () => postTimed(payment(), 'NaN')],
     ['with a time that is empty', () => postTimed(payment(), '')],
     ['without its time', () => postTimed(payment(), null)],
-    ['301 seconds in our future', () => postTimed(payment(), String(nowSeconds() + 301))],
+    ['too far in our future', () => postTimed(payment(), String(nowSeconds() + TOO_EARLY))],
     ['25 hours ago', () => postTimed(payment(), String(nowSeconds() - 25 * 3600))],
     ['by Stripe, with a time that is no number', () => postStripeAtNoTime(stripeEvent())],
-    ['by Stripe, 301 seconds in our future', () => postStripe(stripeEvent(), { timestamp: nowSeconds() + 301 })],
+    ['by Stripe, too far in our future', () => postStripe(stripeEvent(), { timestamp: nowSeconds() + TOO_EARLY })],
     ['by Stripe, 25 hours ago', () => postStripe(stripeEvent(), { timestamp: nowSeconds() - 25 * 3600 })],
   ])('%s', async (_title, send) => {
     const before = await api.conservation();
@@ -174,7 +177,7 @@ describe('late is not lost', () => {
 
   test('what is in time is not marked late', async () => {
     const paid = payment();
-    await postTimed(paid, String(nowSeconds() - 290));
+    await postTimed(paid, String(nowSeconds() - 240));
     expect(await applied('timed', paid.transaction_id)).toMatchObject({ late: false });
   });
 
