@@ -110,12 +110,15 @@ async function readVersion(dataDir: string): Promise<string> {
 }
 
 const START_LIMIT_MS = 60_000;
+/** A server that is starting writes its pid file at once after making it. */
+const EMPTY_LIMIT_MS = 5_000;
 
 /**
  * The server of this data directory that a process before us left, or that one beside us is starting; waits for one that is just
  * stopping. A pid file whose process is gone, or is another program by now, is removed.
  */
 async function findRunningServer(dataDir: string): Promise<Server | null> {
+  await waitUntilPidIsWritten(dataDir);
   const deadline = performance.now() + START_LIMIT_MS;
   while (performance.now() < deadline) {
     const server = await readPidFile(dataDir);
@@ -130,8 +133,25 @@ async function findRunningServer(dataDir: string): Promise<Server | null> {
   throw new Error(`a PostgreSQL holds ${dataDir} and does not answer: end it, see postmaster.pid there`);
 }
 
+/** Nobody but the one who looks can tell an empty file that a crash has left from one that is about to be written. */
+async function waitUntilPidIsWritten(dataDir: string): Promise<void> {
+  const deadline = performance.now() + EMPTY_LIMIT_MS;
+  while ((await readPidText(dataDir)) === '') {
+    if (performance.now() > deadline)
+      throw new Error(
+        `${join(dataDir, 'postmaster.pid')} is empty, as a crash leaves it: unless another PostgreSQL is starting there, remove it and start again`,
+      );
+    await wait(50);
+  }
+}
+
+/** null when there is no such file. */
+function readPidText(dataDir: string): Promise<string | null> {
+  return readFile(join(dataDir, 'postmaster.pid'), 'utf8').catch(() => null);
+}
+
 async function readPidFile(dataDir: string): Promise<Server | null> {
-  const text = await readFile(join(dataDir, 'postmaster.pid'), 'utf8').catch(() => '');
+  const text = (await readPidText(dataDir)) ?? '';
   const [pid, , , port] = text.split('\n').map(Number);
   return pid ? { pid, port: port ?? 0 } : null;
 }
@@ -145,8 +165,9 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** The log may hold the other one's lines, so the pid file decides whether another process was quicker. */
+/** The log may hold the other one's lines, so the pid file decides whether another process was quicker; it begins empty. */
 async function isHeld(dataDir: string): Promise<boolean> {
+  if ((await readPidText(dataDir)) === '') return true;
   const server = await readPidFile(dataDir);
   return server !== null && isAlive(server.pid) && isPostgres(server.pid);
 }

@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/embedded-postgres.ts';
@@ -75,6 +76,26 @@ test('two processes that start at once share one server', async () => {
   const [one, other] = await Promise.all([start(), start()]);
   expect(other.pid).toBe(one.pid);
   expect([one.adopted, other.adopted].toSorted()).toEqual([false, true]);
+}, 30_000);
+
+test('a server that has not written its pid yet is waited for and adopted, not started beside', async () => {
+  const running = last!;
+  const pidFile = join(dataDir, 'postmaster.pid');
+  const written = readFileSync(pidFile);
+  writeFileSync(pidFile, '');
+  const starting = start();
+  // Later than its first look; PostgreSQL itself misses its pid only after a minute.
+  await wait(500);
+  writeFileSync(pidFile, written);
+  expect(await starting).toMatchObject({ adopted: true, pid: running.pid });
+}, 30_000);
+
+test('an empty pid file that nobody writes is left alone, with one line on what to do', async () => {
+  await last!.stop();
+  writeFileSync(join(dataDir, 'postmaster.pid'), '');
+  await expect(start()).rejects.toThrow(/postmaster\.pid is empty, .*remove it and start again$/);
+  rmSync(join(dataDir, 'postmaster.pid'));
+  await start();
 }, 30_000);
 
 test('settings of ours that fail name the reason, not just that it ended', async () => {
