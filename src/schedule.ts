@@ -6,8 +6,11 @@ import { watchProvidersOnce } from './intake/provider-outage.ts';
 import { deleteOldRefusals, emptyOldRefusals } from './intake/refusal-store.ts';
 import { checkConservation } from './ledger/conservation-query.ts';
 import { countPartitionsAhead, createPartitions } from './ledger/partition-store.ts';
+import { purgeNotices } from './notice/notice-store.ts';
 import type { Clock } from './platform/clock.ts';
 import type { Db } from './platform/database.ts';
+import { purgeRuns } from './platform/job-run-store.ts';
+import { purgeReplicas } from './platform/replica-store.ts';
 import type { Job } from './platform/timed-jobs.ts';
 import { purgeForms } from './telegram/guided/guided-store.ts';
 import { purgeInbox } from './telegram/inbox-store.ts';
@@ -25,14 +28,22 @@ export function listJobs(deps: Deps): Job[] {
     { name: 'refusals', expression: '17 * * * *', runOnce: () => forgetRefusals(db) },
     { name: 'deadlines', expression: '* * * * *', runOnce: () => checkSweep(deps) },
     { name: 'statistics', expression: '37 * * * *', runOnce: () => condenseStats(db) },
-    { name: 'inbox', expression: '27 * * * *', runOnce: () => forgetUpdates(deps) },
+    { name: 'inbox', expression: '27 * * * *', runOnce: () => forgetWhatIsOver(deps) },
     { name: 'audit', expression: '0 * * * *', runOnce: () => postAuditHead(deps) },
   ];
 }
 
-async function forgetUpdates({ db, clock }: Deps): Promise<object> {
+/** What only grows and nobody asks for any more. */
+async function forgetWhatIsOver({ db, clock }: Deps): Promise<object> {
   const now = clock.now();
-  return { purged: await purgeInbox(db), pending: await purgePendingActs(db, now), forms: await purgeForms(db, now) };
+  return {
+    purged: await purgeInbox(db),
+    pending: await purgePendingActs(db, now),
+    forms: await purgeForms(db, now),
+    notices: await purgeNotices(db, now),
+    runs: await purgeRuns(db, now),
+    replicas: await purgeReplicas(db, now),
+  };
 }
 
 async function watchProviders({ db, onTicket }: Deps): Promise<object> {

@@ -53,6 +53,38 @@ test('a ledger that runs out of partitions is a P1 a month before it happens', a
   expect(await listTickets()).toEqual([{ error_family: 'partitions', severity: 'P1', state: 'open' }]);
 });
 
+describe('what only grows', () => {
+  const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000);
+
+  test('runs of jobs are forgotten after a week, but the last of each', async () => {
+    const runs = [
+      { name: 'often', due_at: daysAgo(9) },
+      { name: 'often', due_at: daysAgo(8) },
+      { name: 'often', due_at: daysAgo(6) },
+      { name: 'long ago', due_at: daysAgo(30) },
+    ];
+    await db
+      .insertInto('job_run')
+      .values(runs.map((one) => ({ ...one, holder: 'a', error: null })))
+      .execute();
+    expect(await run('inbox')).toMatchObject({ runs: 2 });
+    const left = await db.selectFrom('job_run').select(['name', 'due_at']).orderBy('due_at').execute();
+    expect(left).toEqual([runs[3], runs[2]]);
+  });
+
+  test('processes are forgotten a week after they were seen last', async () => {
+    await db
+      .insertInto('replica')
+      .values([
+        { id: 'gone', roles: 'worker', seen_at: daysAgo(8) },
+        { id: 'seen', roles: 'worker', seen_at: daysAgo(6) },
+      ])
+      .execute();
+    expect(await run('inbox')).toMatchObject({ replicas: 1 });
+    expect(await db.selectFrom('replica').select('id').execute()).toEqual([{ id: 'seen' }]);
+  });
+});
+
 describe('the head of the audit log', () => {
   const append = () =>
     db

@@ -152,3 +152,19 @@ export async function findLatestNoticeKey(db: Writer, prefix: string): Promise<s
     .executeTakeFirst();
   return row?.key ?? null;
 }
+
+/**
+ * Forgets what was said a month ago and is about no ticket, or calls people to tickets that are over; answers how many. What stands under a card stays with
+ * it; and so does the last of the audit log's ends, which the log is held against.
+ */
+export async function purgeNotices(db: Writer, now: Date): Promise<number> {
+  const { numAffectedRows } = await sql`
+    delete from notice n
+    where n.state <> 'pending' and n.created_at < ${now}::timestamptz - interval '30 days'
+      and n.kind in ('text', 'alarm', 'page', 'page_fallback') and (n.ticket_id is null or n.key like 'ask-%')
+      and (n.key not like 'audit-head:%'
+        or exists (select from notice later where later.key like 'audit-head:%' and later.id > n.id))
+      and not exists (select from page p join ticket t on t.id = p.ticket_id
+        where t.state not in ('resolved', 'merged') and n.key in (p.notice_key, p.fallback_key))`.execute(db);
+  return Number(numAffectedRows);
+}

@@ -34,3 +34,11 @@ export async function finishRun(db: Db, name: string, dueAt: Date, result: RunRe
     .where('due_at', '=', dueAt)
     .execute();
 }
+
+/** Forgets runs of more than a week ago; answers how many. The last of each job stays: by it the next one counts what was missed. */
+export async function purgeRuns(db: Db, now: Date): Promise<number> {
+  const { numAffectedRows } = await sql`
+    delete from job_run r where due_at < ${now}::timestamptz - interval '7 days'
+      and exists (select from job_run later where later.name = r.name and later.due_at > r.due_at)`.execute(db);
+  return Number(numAffectedRows);
+}

@@ -11,3 +11,12 @@ export async function writeHeartbeat(db: Db, replica: { id: string; roles: strin
     )
     .execute();
 }
+
+/** Forgets processes that have not been seen for a week; answers how many. */
+export async function purgeReplicas(db: Db, now: Date): Promise<number> {
+  const { numDeletedRows } = await db
+    .deleteFrom('replica')
+    .where('seen_at', '<', sql<Date>`${now}::timestamptz - interval '7 days'`)
+    .executeTakeFirst();
+  return Number(numDeletedRows);
+}

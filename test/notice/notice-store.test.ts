@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import {
   bumpNotice,
   deferNotice,
@@ -7,12 +7,15 @@ import {
   markNoticeFailed,
   markNoticeSent,
   pausePrivateNotices,
+  purgeNotices,
   putNotice,
 } from '../../src/notice/notice-store.ts';
 import { createTestDatabase } from '../database.ts';
+import { openTicket } from '../duty/duty-room.ts';
 
 const { db } = await createTestDatabase();
 const CHAT = -100;
+const DAY_MS = 86_400_000;
 const AT = new Date('2026-11-22T12:00:00Z');
 
 beforeEach(() => db.deleteFrom('notice').execute());
@@ -65,4 +68,54 @@ test('private notices and those of chats do not mix, and a person’s pause is t
     { key: 'to 1', notBefore: AT },
     { key: 'to 2', notBefore: null },
   ]);
+});
+
+describe('a month after it was said', () => {
+  const say = (key: string, over: object = {}) =>
+    db
+      .insertInto('notice')
+      .values({
+        key,
+        kind: 'text',
+        body: '{}',
+        state: 'sent',
+        created_at: new Date(AT.getTime() - 31 * DAY_MS),
+        ...over,
+      })
+      .execute();
+  const left = async () => {
+    await purgeNotices(db, AT);
+    return (await db.selectFrom('notice').select('key').orderBy('id').execute()).map(({ key }) => key);
+  };
+
+  test('what is about no ticket is forgotten, and what is younger, under a card or still to be said is not', async () => {
+    await say('freeze:1');
+    await say('page:1001:2026-10-01T12:00', { kind: 'page', state: 'failed' });
+    await say('ask-retry:7:-100', { ticket_id: 7 });
+    await say('younger', { created_at: new Date(AT.getTime() - 29 * DAY_MS) });
+    await say('told:7:x', { kind: 'ticket', ticket_id: 7 });
+    await say('waits', { state: 'pending' });
+    await say('redrive:3', { kind: 'redrive' });
+    expect(await left()).toEqual(['younger', 'told:7:x', 'waits', 'redrive:3']);
+  });
+
+  test('of the ends of the audit log the last stays', async () => {
+    for (const key of ['audit-head:1:aa', 'audit-head:2:bb', 'freeze:2']) await say(key);
+    expect(await left()).toEqual(['audit-head:2:bb']);
+  });
+
+  test.each([
+    ['open', null, ['call']],
+    ['resolved', AT, []],
+  ] as const)('a call to a ticket that is %s, since %s, leaves %j', async (state, resolvedAt, keys) => {
+    const ticketId = await openTicket(db, 'P2');
+    await db.updateTable('ticket').set({ state, resolved_at: resolvedAt }).where('id', '=', ticketId).execute();
+    await say('call', { kind: 'page' });
+    await db
+      .insertInto('page')
+      .values({ ticket_id: ticketId, reason: 'opened', at: AT, state: 'delivered', notice_key: 'call' })
+      .execute();
+    expect(await left()).toEqual(keys);
+    await db.deleteFrom('page').execute();
+  });
 });
