@@ -163,6 +163,15 @@ describe('an opening', () => {
 describe('people who wait', () => {
   const activation = { db, tellsProduct: true };
 
+  async function countedAt(): Promise<Date> {
+    const { counted_at } = await db
+      .selectFrom('breaker_told')
+      .select('counted_at')
+      .where('name', '=', dependency)
+      .executeTakeFirstOrThrow();
+    return counted_at!;
+  }
+
   test('make it P1, also when they begin to wait after the opening', async () => {
     dependency = 'activation';
     await ensureBreaker(db, dependency, completeSettings(DEFAULT_BREAKER, 10_000));
@@ -172,9 +181,10 @@ describe('people who wait', () => {
     const { id } = await insertEvent(db, { state: 'retrying' });
     await insertEvent(db, { state: 'pending' });
     const before = await ticket();
-    await tellBreakersOnce(activation, inMs(2_900));
+    const counted = await countedAt();
+    await tellBreakersOnce(activation, new Date(counted.getTime() + 2_900));
     expect((await ticket()).severity).toBe('P3');
-    await tellBreakersOnce(activation, inMs(3_100));
+    await tellBreakersOnce(activation, new Date(counted.getTime() + 3_100));
     expect(await ticket()).toMatchObject({ severity: 'P1', breaker: { waiting: 2, people: 2 } });
     expect((await ticket()).wantedRevision).toBeGreaterThan(before.wantedRevision);
     await db.updateTable('event').set({ state: 'applied' }).where('id', '=', id).execute();

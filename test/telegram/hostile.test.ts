@@ -129,7 +129,11 @@ describe('words nobody meant', () => {
     const names = listCommandNames().filter((name) => name !== 'stats' && !/freeze/.test(name));
     await deliver(
       names.flatMap((name) =>
-        NASTY.flatMap((args) => [said(BEN, `/${name} ${args}`), said(ANN, `/${name} ${args}`, groupChat)]),
+        NASTY.flatMap((args, n) => [
+          said(BEN, `/${name} ${args}`),
+          // The group reads the same words by the same code, and mostly leads into private.
+          ...(n % 7 === 1 ? [said(ANN, `/${name} ${args}`, groupChat)] : []),
+        ]),
       ),
     );
     expect(await troubled()).toEqual([]);

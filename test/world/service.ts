@@ -98,7 +98,8 @@ export function endLeftServer(dataDir: string): void {
 }
 
 function launch(env: ServiceEnvironment, options: Options) {
-  const whole = { PATH: process.env.PATH, HOME: process.env.HOME, ...env };
+  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
+  const whole = { PATH, HOME, NODE_COMPILE_CACHE, ...env };
   const cwd = options.cwd ?? tmpdir();
   const child = spawn(process.execPath, [MAIN], { cwd, env: whole, stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
