@@ -73,6 +73,12 @@ function isOther(word: string): boolean {
   return OTHERS.has(word) || OF_OFREP.has(word) || word.startsWith('PREARBITRATION');
 }
 
+test('docs/incident.md has the headings of the journey that walks the same way', () => {
+  const journey = readPage('test/journeys/incident.test.ts').matchAll(/^describe\('(.+)', /gm);
+  const headings = readPage('docs/incident.md').matchAll(/^## (.+)$/gm);
+  expect([...headings].map(([, heading]) => heading)).toEqual([...journey].map(([, title]) => title));
+});
+
 describe('links', () => {
   test.each(PAGES)('of %s lead to files and headings that are there', (page) => {
     expect(findBrokenLinks(page, readPage(page))).toEqual([]);

@@ -75,7 +75,7 @@ async function openTickets(trx: Trx, outcomes: Outcome[], written: WrittenEvent[
   const dying = outcomes.filter((outcome) => outcome.step === 'dead').filter(({ event }) => died.has(event.id));
   const opened = [];
   for (const group of inLockOrder(groupByCause(dying), ([first]) => causeOf(first!))) {
-    const before = group.map((outcome) => died.get(outcome.event.id)!.ticketId).filter((id) => id !== null);
+    const before = group.map((outcome) => died.get(outcome.event.id)!.ticketId);
     const failures = describe(group, before);
     const { ticketId } = await openOrAttach(trx, failures);
     await putOnTicket(
@@ -84,7 +84,7 @@ async function openTickets(trx: Trx, outcomes: Outcome[], written: WrittenEvent[
       ticketId,
     );
     await raiseSeverity(trx, ticketId, failures.needsLook);
-    opened.push({ ticketId, left: before.filter((id) => id !== ticketId) });
+    opened.push({ ticketId, left: before.filter((id) => id !== null).filter((id) => id !== ticketId) });
   }
   return opened;
 }
@@ -95,7 +95,7 @@ function groupByCause(dying: Dying[]): Dying[][] {
   return [...Map.groupBy(dying, (outcome) => fingerprintOf(causeOf(outcome))).values()];
 }
 
-function describe(group: Dying[], knownOn: number[]): Failures {
+function describe(group: Dying[], knownOn: (number | null)[]): Failures {
   return {
     cause: causeOf(group[0]!),
     count: group.length,

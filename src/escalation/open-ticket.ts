@@ -32,8 +32,8 @@ const REOPEN_WITHIN_MS = 2 * 60 * 60 * 1000;
 export type Failures = {
   cause: Cause;
   count: number;
-  /** Tickets that some of them stand on already: failing again there, after a retry, counts no second time. */
-  knownOn?: number[];
+  /** Of each, in the order of the countries, the ticket it stands on already: failing again there, after a retry, counts no second time. */
+  knownOn?: (number | null)[];
   /** Where the webhooks came from; null is unknown. */
   countries: (string | null)[];
   sampleTransaction: string | null;
@@ -113,8 +113,9 @@ async function reopenByItself(trx: Trx, ticket: LockedTicket, failures: Failures
 }
 
 async function attach(trx: Trx, ticket: LockedTicket, failures: Failures, now: Date | null): Promise<void> {
-  const countries = addCountries(ticket.countries, failures.countries);
-  const more = failures.count - (failures.knownOn ?? []).filter((id) => id === ticket.id).length;
+  const fresh = failures.countries.filter((_, i) => failures.knownOn?.[i] !== ticket.id);
+  const countries = addCountries(ticket.countries, fresh);
+  const more = failures.count - (failures.countries.length - fresh.length);
   await attachFailures(trx, ticket.id, { failures: more, countries, now });
   const step = crossedStep(ticket.failures, ticket.failures + more);
   if (step) await appendLog(trx, { ticketId: ticket.id, kind: 'growing', actor: null, text: `${step}+ failures`, now });

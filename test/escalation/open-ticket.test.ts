@@ -33,6 +33,12 @@ test('failures of one cause, told by twenty transactions at once, are one ticket
   expect((await findTicket(db, tickets[0]!.ticketId))?.failures).toBe(100);
 });
 
+test('what fails again where it stands already is counted once, and so is its country', async () => {
+  const { ticketId } = await open();
+  await open({ ...failing, count: 3, countries: ['DE', 'FR', 'DE'], knownOn: [ticketId, null, ticketId + 1] });
+  expect(await findTicket(db, ticketId)).toMatchObject({ failures: 3, countries: { DE: 2, FR: 1 } });
+});
+
 test('another cause is another ticket', async () => {
   const first = await open();
   const second = await open({ ...failing, cause: { ...failing.cause, errorFamily: `timeout ${family}` } });
