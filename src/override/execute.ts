@@ -68,7 +68,7 @@ async function executeOnce(
 async function carryOut(trx: Trx, deps: OverrideDeps, override: Override, at: Date): Promise<void> {
   const { id, userId, feature, until, payment } = override;
   await grantByHand(trx, { overrideId: id, userId, feature, at, until }, deps.plans);
-  const settled = payment === null ? [] : await overrideDeadEvents(trx, payment);
+  const settled = payment === null ? [] : await overrideDeadEvents(trx, payment, userId);
   const remindAt = new Date(at.getTime() + (override.breakGlass ? REMIND_GLASS_MS : REMIND_DEBT_MS));
   await markExecuted(trx, id, { at, until, eventsSettled: settled.length, remindAt });
   await tellTickets(

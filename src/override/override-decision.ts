@@ -51,6 +51,7 @@ export type RequestRefusal =
   | 'limit_hour'
   | 'limit_day'
   | 'ticket_unknown'
+  | 'payment_of_another'
   | 'factor_missing';
 
 /** What is wrong with the words themselves, whoever says them. */

@@ -51,6 +51,27 @@ export async function findStanding(
   return rows[0]!;
 }
 
+/**
+ * Whether the provider has told of this payment and named somebody else each time. What would be settled by the override is theirs, and they would
+ * wait for ever.
+ */
+export async function isPaymentOfAnother(
+  db: Reader,
+  { provider, transactionId }: { provider: string; transactionId: string },
+  userId: string,
+): Promise<boolean> {
+  const { rows } = await sql<{ isOfAnother: boolean }>`
+    with told as (
+      select e.user_id from event_of_transaction about join event e on e.id = about.event_id
+      where about.transaction_key = transaction_key(${transactionId}) and e.transaction_id = ${transactionId}
+        and e.provider = ${provider} and e.user_id is not null
+      union all
+      select user_id from fact where provider = ${provider} and subject = ${transactionId} and user_id is not null
+    )
+    select count(*) > 0 and count(*) filter (where user_id = ${userId}) = 0 as "isOfAnother" from told`.execute(db);
+  return rows[0]!.isOfAnother;
+}
+
 /** Features that were ever granted, beside those of the plans. */
 export async function listFeatures(db: Reader): Promise<string[]> {
   const rows = await db.selectFrom('feature').select('name').orderBy('name').execute();
@@ -297,17 +318,19 @@ export async function markUntold(
 
 /**
  * What the payment's dead webhooks were to give was given by hand: they are settled, and counted as such. Refunds and disputes that died
- * still wait for a person. Answers the tickets they stood on.
+ * still wait for a person, and so does what names somebody else. Answers the tickets they stood on.
  */
 export async function overrideDeadEvents(
   trx: Trx,
   payment: { provider: string; transactionId: string },
+  userId: string,
 ): Promise<{ id: number; ticketId: number | null }[]> {
   const { rows } = await sql<{ id: number; ticketId: number | null }>`
     with dead as materialized (
       select e.id from event_of_transaction about join event e on e.id = about.event_id
       where about.transaction_key = transaction_key(${payment.transactionId}) and e.transaction_id = ${payment.transactionId}
         and e.provider = ${payment.provider} and e.state = 'dead' and e.kind = 'payment_succeeded'
+        and (e.user_id is null or e.user_id = ${userId})
       order by e.id for update of e
     )
     update event set state = 'overridden', reason = null, settled_by = null, settled_reason = null

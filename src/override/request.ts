@@ -20,6 +20,7 @@ import {
   findStanding,
   hasTicket,
   insertOverride,
+  isPaymentOfAnother,
   listFeatures,
   lockEngineer,
   type Reader,
@@ -77,6 +78,8 @@ async function findRefusal(
   const wrong = findWrongParams(params, await listGrantable(trx, deps), now);
   if (wrong) return wrong;
   if (params.ticketId !== null && !(await hasTicket(trx, params.ticketId))) return 'ticket_unknown';
+  if (params.payment !== null && (await isPaymentOfAnother(trx, params.payment, params.userId)))
+    return 'payment_of_another';
   const standing = await findStanding(trx, { ...params, now });
   return findWrongCustomer(standing, isConfirmed) ?? findExceededLimit(await countRequests(trx, actor.personId, now));
 }

@@ -32,6 +32,7 @@ const REQUEST_REFUSALS: Record<RequestRefusal, string> = {
   limit_hour: '✋ That is your fourth request within an hour; three are allowed. Ask a colleague, or wait.',
   limit_day: '✋ That is your eleventh request within a day; ten are allowed. Ask a colleague.',
   ticket_unknown: '🔎 There is no such ticket.',
+  payment_of_another: '🤔 The provider says that somebody else has made this payment.',
   factor_missing: '🔐 This needs a code of your authenticator.',
 };
 

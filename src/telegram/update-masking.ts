@@ -4,7 +4,8 @@ import { scrubText } from '../platform/scrub.ts';
 import { kindOf } from './update-lane.ts';
 
 export const MASKED_CODE = '••••••';
-const SIX_DIGITS = /^\s*(?:\d[\s-]?){6}\s*$/;
+/** However they are set apart; some keyboards and apps put marks around them that nobody sees. */
+const SIX_DIGITS = /^[\s\p{Cf}]*(?:\d[\s\p{Cf}\p{Pd}.]*){6}$/u;
 /** An authenticator’s secret: 160 bits in base32. Who answers the picture of /enroll has Telegram send its caption along. */
 const FACTOR_SECRET = /\b[A-Z2-7]{32}\b/g;
 

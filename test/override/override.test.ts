@@ -161,6 +161,19 @@ describe('an override that two engineers agree on', () => {
     ]);
   });
 
+  test('settles nothing that names somebody else', async () => {
+    const theirs = await insertEvent(db, { transactionId: `tx-${run}`, userId: `victim-${run}`, state: 'dead' });
+    const ours = await insertEvent(db, { transactionId: `tx-${run}`, userId: `user-${run}`, state: 'dead' });
+    await approve(await asked());
+    const states = await db
+      .selectFrom('event')
+      .select('state')
+      .where('id', 'in', [theirs.id, ours.id])
+      .orderBy('id')
+      .execute();
+    expect(states.map(({ state }) => state)).toEqual(['dead', 'overridden']);
+  });
+
   test('settles the payment’s dead webhooks, counts them as overridden, and ends their ticket', async () => {
     const cause = { stage: 'delivery', source: 'acme', dependency: null, errorFamily: `user unknown ${run}` } as const;
     const { ticketId } = await db
@@ -180,7 +193,8 @@ describe('an override that two engineers agree on', () => {
   });
 
   test('leaves a refund that died where a person will see it', async () => {
-    const refund = await insertEvent(db, { transactionId: `tx-${run}`, state: 'dead', kind: 'payment_refunded' });
+    const theirs = { transactionId: `tx-${run}`, userId: `user-${run}` };
+    const refund = await insertEvent(db, { ...theirs, state: 'dead', kind: 'payment_refunded' });
     const other = await insertEvent(db, { provider: 'zeta', transactionId: `tx-${run}`, state: 'dead' });
     await approve(await asked());
     for (const { id } of [refund, other]) {
@@ -225,6 +239,14 @@ describe('what is refused, and changes nothing', () => {
     const results = await Promise.all([ask(), ask({}, { actor: ben })]);
     expect(results.map((result) => result.outcome).sort()).toEqual(['refused', 'requested']);
     expect(await ask({}, { actor: ben })).toEqual({ outcome: 'refused', why: 'already_open' });
+  });
+
+  test('for a payment of somebody else', async () => {
+    await insertEvent(db, { transactionId: `tx-${run}`, userId: `victim-${run}`, state: 'dead' });
+    expect(await ask()).toEqual({ outcome: 'refused', why: 'payment_of_another' });
+    expect(await ask({ payment: { provider: 'acme', transactionId: `tx-${run}-of-nobody` } })).toMatchObject({
+      outcome: 'requested',
+    });
   });
 
   test('the fourth request of an engineer within an hour, and not a colleague’s', async () => {

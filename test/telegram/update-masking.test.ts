@@ -33,12 +33,18 @@ describe('a lane is one person in one chat', () => {
 });
 
 describe('what is masked before it is written down', () => {
-  test.each(['123456', ' 123 456 ', '12-34-56', '1 2 3 4 5 6'])(
-    'a private message that is only six digits: %s',
-    (text) => {
-      expect(masked({ text }, { id: 7, type: 'private' }).text).toBe('••••••');
-    },
-  );
+  test.each([
+    '123456',
+    ' 123 456 ',
+    '12-34-56',
+    '1 2 3 4 5 6',
+    '\u200e123456\u200f',
+    '123–456',
+    '12.34.56',
+    '123  456\n',
+  ])('a private message that is only six digits: %s', (text) => {
+    expect(masked({ text }, { id: 7, type: 'private' }).text).toBe('••••••');
+  });
 
   test('six digits alone in the group, where a code is typed by mistake', () => {
     for (const text of ['123456', '12-34-56']) expect(masked({ text }).text).toBe('••••••');

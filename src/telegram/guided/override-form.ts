@@ -1,6 +1,6 @@
 import { ticketName } from '../../escalation/ticket-view.ts';
 import { findWrongEnd, type OverrideParams } from '../../override/override-decision.ts';
-import { findStanding, hasTicket } from '../../override/override-store.ts';
+import { findStanding, hasTicket, isPaymentOfAnother } from '../../override/override-store.ts';
 import { utcTime } from '../../override/override-words.ts';
 import { listGrantable, requestOverride } from '../../override/request.ts';
 import { actorOf } from '../../people/person.ts';
@@ -9,7 +9,18 @@ import { findPayment } from '../commands/find-payment.ts';
 import { parseTicketId } from '../commands/parse.ts';
 import { exactWords, oneLine } from '../line-words.ts';
 import { overrideDepsOf, requestedWords, requestRefusalWords } from '../override-text.ts';
-import { type Answers, ask, confirmStep, type Form, type FormTools, skip, stop, taken, wrong } from './form.ts';
+import {
+  type Answers,
+  ask,
+  confirmStep,
+  type Form,
+  type FormTools,
+  type Read,
+  skip,
+  stop,
+  taken,
+  wrong,
+} from './form.ts';
 import { formatPaymentAnswer, parsePaymentAnswer } from './payment-answer.ts';
 
 const NONE = '-';
@@ -82,7 +93,7 @@ export const overrideForm: Form = {
           'For which payment? Send its transaction id; of one that never arrived, the provider and the id, such as “acme tx456”.',
           [{ label: 'No payment is known', value: NONE }],
         ),
-      read: async ({ deps }, raw) => readPayment(deps, raw),
+      read: async ({ deps }, raw, { customer = '' }) => notOfAnother(deps, await readPayment(deps, raw), customer),
     },
     {
       name: 'ticket',
@@ -159,6 +170,15 @@ async function readPayment(deps: FormTools['deps'], raw: string) {
   return wrong(
     'I know no such payment. Of one that never arrived, send the provider and the id, such as “acme tx456”.',
   );
+}
+
+/** What was pressed or typed, unless it is somebody else’s payment. */
+async function notOfAnother(deps: FormTools['deps'], read: Read, customer: string): Promise<Read> {
+  if (read.outcome !== 'taken' || read.value === NONE) return read;
+  const isOfAnother = await isPaymentOfAnother(deps.db, parsePaymentAnswer(read.value), customer);
+  return isOfAnother
+    ? wrong(`The provider says that somebody else has made this payment, and not ${exactWords(customer)}.`)
+    : read;
 }
 
 async function findTicketOf({ deps }: FormTools, payment: string): Promise<string | null> {
