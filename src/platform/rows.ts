@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import { type ArrayType, encodeArray } from './binary-array.ts';
+import { type ArrayType, encodeArray, encodeValue } from './binary-array.ts';
 
 /**
  * Rows as a table that a statement can read: `from ${rowsOf(events, { provider: 'text', id: 'bigint' })} as e(provider, id)`. They
@@ -23,10 +23,15 @@ export function arrayOf(values: unknown[], type: ArrayType): RawBuilder<unknown>
 
 function toColumn<T extends object>(rows: T[], key: keyof T, type: ArrayType, i: number) {
   const values = rows.map((row) => row[key]);
-  const isVarying = values.some((value) => differs(value, values[0]));
-  const array = arrayOf(isVarying ? values : values.slice(0, 1), type);
+  const isVarying = variesIn(values);
   const name = `c${i}`;
-  return { name, array, isVarying, selected: isVarying ? sql.raw(`sent.${name}`) : sql`(${array})[1]` };
+  if (!isVarying) return { name, isVarying, selected: sql`${encodeValue(values[0], type)}::${sql.raw(type)}` };
+  return { name, isVarying, selected: sql.raw(`sent.${name}`), array: arrayOf(values, type) };
+}
+
+/** Whether two of the values differ; values of their own kind, such as what goes into JSON, differ from any but themselves. */
+export function variesIn(values: unknown[]): boolean {
+  return values.some((value) => differs(value, values[0]));
 }
 
 function differs(a: unknown, b: unknown): boolean {
