@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import type { FactSource } from '../entitlement/fact-source.ts';
 import type { Db } from '../platform/database.ts';
+import { arrayOf } from '../platform/rows.ts';
 
 /** An event this worker holds. A write must name the claim: when that is gone, or holds it no more, it changes nothing. */
 export type ClaimedEvent = FactSource & {
@@ -41,11 +42,11 @@ export type ClaimOptions = {
 /** Takes due events, first tries and due-again ones 1:1. Events of a worker that died with them are left to `claimSuspect`. */
 export async function claimEvents(db: Db, options: ClaimOptions): Promise<ClaimedEvent[]> {
   const claimId = randomUUID();
-  const { rows } = await sql<ClaimedEvent>`
-    select ${claimId} as "claimId", ${RETURNED}
+  const { rows } = await sql<Omit<ClaimedEvent, 'claimId'>>`
+    select ${RETURNED}
     from claim_events(${claimId}, ${options.limit}, ${options.againLimit ?? options.limit}, ${options.newest ?? false}, ${options.leaseMs},
        ${options.busyUsers}::text[], ${options.afterId ?? 0}, ${at(options.now)}) e`.execute(db);
-  return rows;
+  return rows.map((event) => ({ ...event, claimId }));
 }
 
 /**
@@ -57,10 +58,10 @@ export async function claimSuspect(
   options: Pick<ClaimOptions, 'leaseMs' | 'busyUsers' | 'now'>,
 ): Promise<ClaimedEvent | null> {
   const claimId = randomUUID();
-  const { rows } = await sql<ClaimedEvent>`
-    select ${claimId} as "claimId", ${RETURNED}
+  const { rows } = await sql<Omit<ClaimedEvent, 'claimId'>>`
+    select ${RETURNED}
     from claim_suspect(${claimId}, ${options.leaseMs}, ${options.busyUsers}::text[], ${at(options.now)}) e`.execute(db);
-  return rows[0] ?? null;
+  return rows[0] ? { ...rows[0], claimId } : null;
 }
 
 function at(now: Date | null | undefined) {
@@ -113,5 +114,6 @@ type HeldEvent = { id: number; claimId: string };
 /** As a table: the ids of those that were still held. */
 export function releaseEvents(events: HeldEvent[]) {
   const claimIds = events.map((event) => event.claimId);
-  return sql`release_events(${claimIds}::uuid[], ${events.map((event) => event.id)}::bigint[])`;
+  const ids = events.map((event) => event.id);
+  return sql`release_events(${arrayOf(claimIds, 'uuid')}, ${arrayOf(ids, 'bigint')})`;
 }

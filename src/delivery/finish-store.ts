@@ -6,6 +6,7 @@ import { releaseEvents } from './claim-store.ts';
 type Trx = Transaction<Schema>;
 
 export type FinishedEvent = {
+  provider: string;
   id: number;
   claimId: string;
   state: EventState;
@@ -39,15 +40,16 @@ export type WrittenEvent = {
   finishedAfterSeconds: number | null;
 };
 
-const NO_ATTEMPT = {
-  startedAt: null,
-  durationMs: null,
-  dependency: null,
-  outcome: null,
-  httpStatus: null,
-  errorCode: null,
-  error: null,
-};
+const FINISHED = {
+  id: 'bigint',
+  state: 'text',
+  reason: 'text',
+  errorFamily: 'text',
+  delayMs: 'float8',
+  countsAsTry: 'boolean',
+  failedProbes: 'int',
+  wasTried: 'boolean',
+} as const;
 
 /**
  * Writes what became of events that are still ours, one attempt row for each that was tried, and both into the sums of this minute, in
@@ -55,17 +57,49 @@ const NO_ATTEMPT = {
  */
 export async function writeFinished(trx: Trx, events: FinishedEvent[]): Promise<WrittenEvent[]> {
   if (events.length === 0) return [];
-  const flat = events.map(({ attempt, ...event }) => ({ ...NO_ATTEMPT, ...event, ...attempt }));
-  const { rows } = await sql<WrittenEvent>`
+  const input = events.map((event) => ({ ...event, wasTried: event.attempt !== null }));
+  const { rows } = await sql<Omit<WrittenEvent, 'provider' | 'state'>>`
     with input as (
-      select * from ${rowsOf(flat, {
+      select * from ${rowsOf(input, FINISHED)}
+        as i(id, state, reason, error_family, delay_ms, counts_as_try, failed_probes, was_tried)
+    ), moment as materialized (
+      select clock_timestamp() as at
+    ), held as materialized (
+      select id from ${releaseEvents(events)} as released(id)
+    ), done as (
+      update event e set state = i.state, reason = i.reason, error_family = i.error_family,
+        lost_leases = case when i.state = 'retrying' then e.lost_leases else 0 end,
+        failed_probes = i.failed_probes, tries = e.tries + i.counts_as_try::int, attempts = e.attempts + i.was_tried::int,
+        due_at = case when i.delay_ms is null then e.due_at else clock_timestamp() + make_interval(secs => i.delay_ms / 1000) end,
+        finished_at = case when i.state in ('pending', 'retrying') then null else (select at from moment) end
+      from input i join held on held.id = i.id
+      where e.id = i.id and e.state in ('pending', 'retrying')
+      returning e.provider, e.id, e.state, e.attempts, e.ticket_id, e.redrive_id, i.delay_ms,
+        date_part('epoch', e.finished_at - e.received_at) as seconds
+    ), ended as (
+      insert into delivery_minute as m (minute, share, provider, state, quarter, events)
+      select date_trunc('minute', (select at from moment)), pg_backend_pid() % 64, provider, state, latency_quarter(seconds), count(*)
+      from done where seconds is not null group by 3, 4, 5 order by 3, 4, 5
+      on conflict (minute, share, provider, state, quarter) do update set events = m.events + excluded.events
+    )${writingAttempts(events)}
+    select id, ticket_id as "ticketId", redrive_id as "redriveId", seconds as "finishedAfterSeconds" from done`.execute(
+    trx,
+  );
+  const byId = new Map(events.map((event) => [event.id, event]));
+  return rows.map((row) => {
+    const { provider, state } = byId.get(row.id)!;
+    return { provider, state, ...row };
+  });
+}
+
+/** Further parts of the statement; where nobody was called, a backlog is worked off, and they would cost each event something. */
+function writingAttempts(events: FinishedEvent[]) {
+  const attempts = events.flatMap(({ id, attempt }) => (attempt === null ? [] : [{ id, ...attempt }]));
+  if (attempts.length === 0) return sql``;
+  return sql`, tried as (
+      select done.provider, done.attempts as n, done.delay_ms, a.*
+      from ${rowsOf(attempts, {
         id: 'bigint',
-        state: 'text',
-        reason: 'text',
-        errorFamily: 'text',
-        delayMs: 'float8',
-        countsAsTry: 'boolean',
-        failedProbes: 'int',
         startedAt: 'timestamptz',
         durationMs: 'int',
         dependency: 'text',
@@ -73,39 +107,17 @@ export async function writeFinished(trx: Trx, events: FinishedEvent[]): Promise<
         httpStatus: 'int',
         errorCode: 'text',
         error: 'text',
-      })} as i(id, state, reason, error_family, delay_ms, counts_as_try, failed_probes, started_at, duration_ms,
-        dependency, outcome, http_status, error_code, error)
-    ), held as materialized (
-      select id from ${releaseEvents(events)} as released(id)
-    ), done as (
-      update event e set state = i.state, reason = i.reason, error_family = i.error_family,
-        lost_leases = case when i.state = 'retrying' then e.lost_leases else 0 end,
-        failed_probes = i.failed_probes, tries = e.tries + i.counts_as_try::int, attempts = e.attempts + (i.outcome is not null)::int,
-        due_at = case when i.delay_ms is null then e.due_at else clock_timestamp() + make_interval(secs => i.delay_ms / 1000) end,
-        finished_at = case when i.state in ('pending', 'retrying') then null else clock_timestamp() end
-      from input i join held on held.id = i.id
-      where e.id = i.id and e.state in ('pending', 'retrying')
-      returning e.provider, e.id, e.state, e.attempts, e.ticket_id, e.redrive_id, e.received_at, e.finished_at,
-        i.started_at, i.duration_ms, i.dependency, i.outcome, i.http_status, i.error_code, i.error, i.delay_ms
+      })} as a(event_id, started_at, duration_ms, dependency, outcome, http_status, error_code, error)
+      join done on done.id = a.event_id
     ), logged as (
       insert into attempt (provider, event_id, n, started_at, duration_ms, dependency, outcome, http_status, error_code, error, delay_ms)
-      select provider, id, attempts, started_at, duration_ms, dependency, outcome, http_status, error_code, error, delay_ms
-      from done where outcome is not null
-    ), ended as (
-      insert into delivery_minute as m (minute, share, provider, state, quarter, events)
-      select date_trunc('minute', finished_at), pg_backend_pid() % 64, provider, state,
-        latency_quarter(extract(epoch from finished_at - received_at)::float8), count(*)
-      from done where finished_at is not null group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
-      on conflict (minute, share, provider, state, quarter) do update set events = m.events + excluded.events
+      select provider, event_id, n, started_at, duration_ms, dependency, outcome, http_status, error_code, error, delay_ms from tried
     ), called as (
       insert into call_minute as m (minute, share, dependency, outcome, calls)
-      select date_trunc('minute', clock_timestamp()), pg_backend_pid() % 64, dependency, outcome, count(*)
-      from done where outcome is not null group by 1, 2, 3, 4 order by 1, 2, 3, 4
+      select date_trunc('minute', (select at from moment)), pg_backend_pid() % 64, dependency, outcome, count(*)
+      from tried group by 3, 4 order by 3, 4
       on conflict (minute, share, dependency, outcome) do update set calls = m.calls + excluded.calls
-    )
-    select provider, id, state, ticket_id as "ticketId", redrive_id as "redriveId",
-      extract(epoch from finished_at - received_at)::float8 as "finishedAfterSeconds" from done`.execute(trx);
-  return rows;
+    )`;
 }
 
 export async function putOnTicket(trx: Trx, events: { id: number }[], ticketId: number): Promise<void> {

@@ -134,8 +134,9 @@ function causeOf(outcome: Dying): Cause {
 }
 
 function toRow(outcome: Outcome): FinishedEvent {
-  const { id, claimId } = outcome.event;
+  const { provider, id, claimId } = outcome.event;
   const base = {
+    provider,
     id,
     claimId,
     attempt: outcome.attempt,

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Level } from '../escalation/policy.ts';
-import { putNotice } from '../notice/notice-store.ts';
+import { type NoticeDraft, putNotices } from '../notice/notice-store.ts';
 import { nameOf, type Person } from '../people/person.ts';
 import { rowsOf } from '../platform/rows.ts';
 import type { Severity, TicketState } from '../platform/schema.ts';
@@ -58,16 +58,15 @@ const TYPES = {
   fallback_key: 'text',
 } as const;
 
-/** In one order, so that two sweeps never wait for each other. */
 async function announce(
   trx: Reader,
   inPrivate: { key: string | null; personId: number | null }[],
   inGroup: string[],
 ): Promise<void> {
   const people = new Map(inPrivate.flatMap(({ key, personId }) => (key === null ? [] : [[key, personId!] as const])));
-  for (const [key, personId] of [...people].sort(([a], [b]) => (a < b ? -1 : 1)))
-    await putNotice(trx, { key, kind: 'page', personId, body: {} });
-  for (const key of [...new Set(inGroup)].sort()) await putNotice(trx, { key, kind: 'page_fallback', body: {} });
+  const calls = [...people].map(([key, personId]): NoticeDraft => ({ key, kind: 'page', personId, body: {} }));
+  const inChat = [...new Set(inGroup)].map((key): NoticeDraft => ({ key, kind: 'page_fallback', body: {} }));
+  await putNotices(trx, [...calls, ...inChat]);
 }
 
 function privateKey(personId: number, severity: Severity, at: Date): string {

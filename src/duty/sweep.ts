@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely';
 import type { Level } from '../escalation/policy.ts';
 import { ticketName } from '../escalation/ticket-view.ts';
-import { putNotice } from '../notice/notice-store.ts';
+import { type NoticeDraft, putNotices } from '../notice/notice-store.ts';
 import { nameOf, type Person } from '../people/person.ts';
 import { listActivePeople } from '../people/person-store.ts';
 import type { Db } from '../platform/database.ts';
@@ -35,7 +35,7 @@ export async function sweepOnce({ db }: SweepDeps, now: Date | null = null): Pro
     await saveServed(trx, served);
     await appendStory(trx, [...served.flatMap((one) => storyOf(one, at)), ...calls.map((call) => lineOf(call, at))]);
     await insertPages(trx, calls.flatMap(pagesOf), at);
-    for (const one of served) await tell(trx, one);
+    await putNotices(trx, served.flatMap(wordOf));
     return { served: tickets.length, paged: calls.length };
   });
 }
@@ -83,13 +83,13 @@ function lineOf({ ticket, call, people }: Answered, at: Date): StoryLine {
   return { ticket_id: ticket.ticketId, at, kind: 'paged', text: pagedWords(call, people.map(nameOf)) };
 }
 
-async function tell(trx: Transaction<Schema>, { ticket, served }: ServedTicket): Promise<void> {
-  if (served.told === null) return;
+function wordOf({ ticket, served }: ServedTicket): NoticeDraft[] {
+  if (served.told === null) return [];
   const { ticketId } = ticket;
   const [emoji, ...words] = served.told.split(' ');
   const text = `${emoji} ${ticketName(ticketId)}: ${words.join(' ')}`;
   const key = `told:${ticketId}:${served.deadlines.clockAt?.toISOString() ?? ''}:${served.deadlines.stepsTaken}`;
-  await putNotice(trx, { key, kind: 'ticket', ticketId, body: { text } });
+  return [{ key, kind: 'ticket', ticketId, body: { text } }];
 }
 
 const POLL_MS = 1_000;

@@ -55,7 +55,7 @@ async function insertEntitlements(trx: Trx, added: ChangedEntitlement[]): Promis
   await sql`insert into feature (name) select unnest(${names}::text[]) on conflict do nothing`.execute(trx);
   await sql`
     insert into entitlement (user_id, feature, since, until, revoked, revision)
-    select *, 1 from ${rowsOf(added, CHANGED)}`.execute(trx);
+    select *, 1 from ${rowsOf(added, CHANGED)} as added`.execute(trx);
 }
 
 async function updateEntitlements(trx: Trx, changed: ChangedEntitlement[]): Promise<void> {

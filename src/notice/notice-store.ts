@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { rowsOf } from '../platform/rows.ts';
 import type { Schema } from '../platform/schema.ts';
 
 /** Both a database and a transaction can be written to: a notice belongs into the transaction of what it tells. */
@@ -46,10 +47,24 @@ export type PendingNotice = {
 
 /** Puts a message down to be sent, or to be corrected when it was sent already. Wake 'notice' after the commit. */
 export async function putNotice(trx: Writer, draft: NoticeDraft): Promise<void> {
+  await putNotices(trx, [draft]);
+}
+
+const NOTICE = {
+  key: 'text',
+  kind: 'text',
+  chatId: 'bigint',
+  personId: 'bigint',
+  ticketId: 'bigint',
+  body: 'jsonb',
+} as const;
+
+/** The same of several, each with a key of its own: one statement, in one order, so that two transactions never wait for each other. */
+export async function putNotices(trx: Writer, drafts: NoticeDraft[]): Promise<void> {
+  if (drafts.length === 0) return;
   await sql`
     insert into notice (key, kind, chat_id, person_id, ticket_id, body)
-    values (${draft.key}, ${draft.kind}, ${draft.chatId ?? null}, ${draft.personId ?? null}, ${draft.ticketId ?? null},
-            ${JSON.stringify(draft.body)})
+    select * from ${rowsOf(drafts, NOTICE)} as n(key) order by key
     on conflict (key) do update set
       body = excluded.body, wanted_revision = notice.wanted_revision + 1, state = 'pending',
       failures = 0, not_before = null, error = null`.execute(trx);

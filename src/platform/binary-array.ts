@@ -52,6 +52,15 @@ export function encodeArray(values: unknown[], type: ArrayType): Buffer {
   return Buffer.from(space.subarray(0, at));
 }
 
+/** One value as a parameter; null is NULL. */
+export function encodeValue(value: unknown, type: ArrayType): Buffer | null {
+  if (value === null || value === undefined) return null;
+  return encodeArray([value], type).subarray(ELEMENT_AT);
+}
+
+/** Five numbers say what the array is like, and one how long its first element is. */
+const ELEMENT_AT = 6 * 4;
+
 /** Filled by one call at a time, since none of this waits. */
 let space = Buffer.allocUnsafeSlow(64 * 1024);
 let at = 0;

@@ -49,14 +49,30 @@ describe('an array sent in binary arrives as it was', () => {
   });
 });
 
-test('rows become a table, a column of an array each', async () => {
-  const rows = [
-    { name: 'anna', at: new Date(0), amount: 5 },
-    { name: 'bert', at: new Date(1), amount: null },
-  ];
-  const types = { name: 'text', at: 'timestamptz', amount: 'bigint' } as const;
-  const { rows: got } = await sql`select * from ${rowsOf(rows, types)} as r(name, at, amount)`.execute(db);
-  expect(got).toEqual(rows);
+describe('rows become a table', () => {
+  const types = { name: 'text', at: 'timestamptz', amount: 'bigint', detail: 'jsonb' } as const;
+  const anna = { name: 'anna', at: new Date(0), amount: 5, detail: { a: 1 } };
+  const bert = { name: 'bert', at: new Date(1), amount: null, detail: null };
+
+  type Row = { name: string; at: Date; amount: number | null; detail: unknown };
+
+  test.each<[string, Row[]]>([
+    ['none', []],
+    ['one', [anna]],
+    ['two that differ', [anna, bert]],
+    ['some that say the same in a column', [anna, { ...bert, name: 'anna', at: new Date(0) }, anna]],
+    ['three that are the same', [bert, { ...bert, at: new Date(1) }, bert]],
+    ['where only the last one says something', [bert, bert, { ...bert, amount: 7 }]],
+  ])('%s', async (_, rows) => {
+    const { rows: got } = await sql`select * from ${rowsOf(rows, types)} as r(name, at, amount, detail)`.execute(db);
+    expect(got).toEqual(rows);
+  });
+
+  test('in the order in which they were given', async () => {
+    const rows = [3, 1, 2].map((amount) => ({ ...anna, amount }));
+    const { rows: got } = await sql`select amount from ${rowsOf(rows, types)} as r(name, at, amount)`.execute(db);
+    expect(got).toEqual([{ amount: 3 }, { amount: 1 }, { amount: 2 }]);
+  });
 });
 
 describe('what the server would refuse, or store as something else, is an error of the data', () => {
