@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import type { Arrival } from '../ledger/arrival.ts';
 import type { PaymentEvent } from '../ledger/payment-event.ts';
@@ -20,7 +20,7 @@ export type VerifiedWebhook = {
 /** What goes into the ledger for it: one arrival, or one for each item of a batch. Never throws, whatever the bytes are. */
 export function readWebhook(provider: ProviderConfig, verified: VerifiedWebhook): Arrival[] {
   const { webhook, country, late } = verified;
-  const bodyHash = createHash('sha256').update(webhook.body).digest();
+  const bodyHash = hash('sha256', webhook.body, 'buffer');
   const contentEncoding = findHeader(webhook.headers, 'content-encoding');
   const headers = keptHeaders(webhook.headers, verified.ids);
   const base = { provider: provider.name, body: webhook.body, contentEncoding, headers, country, late };
@@ -32,8 +32,8 @@ export function readWebhook(provider: ProviderConfig, verified: VerifiedWebhook)
   }
   const { events } = reading;
   return events.map((event) => {
-    const hash = events.length > 1 || provider.format === 'adyen' ? itemHash(event) : bodyHash;
-    return { ...common, bodyHash: hash, dedupKey: event.dedupKey, content: { outcome: 'event', event } };
+    const ownHash = events.length > 1 || provider.format === 'adyen' ? itemHash(event) : bodyHash;
+    return { ...common, bodyHash: ownHash, dedupKey: event.dedupKey, content: { outcome: 'event', event } };
   });
 }
 
@@ -53,7 +53,7 @@ function readBytes(
 
 /** A provider that batches sends an item again in another batch: its identity is what it says, not the bytes around it. */
 function itemHash(event: PaymentEvent): Buffer {
-  return createHash('sha256').update(JSON.stringify(event)).digest();
+  return hash('sha256', JSON.stringify(event), 'buffer');
 }
 
 /** Headers that say what the body is about. Signatures, cookies and authorisation are not among them. */

@@ -159,3 +159,53 @@ test('two replicas that write the same keys in opposite orders never deadlock fo
   const ids = rounds.map((answers) => new Set(answers.map((answer) => answer.id)));
   expect(ids[0]).toEqual(ids[1]);
 });
+
+const APART: [string, Partial<Arrival>, Partial<PaymentEvent>][] = [
+  ['nothing', {}, {}],
+  [
+    'the provider, or how its bytes are to be read',
+    { provider: 'stripe', headers: { 'content-type': 'x' }, late: true },
+    {},
+  ],
+  ['what happened', {}, { kind: 'payment_refunded', providerType: 'refund', plan: 'team', subscriptionId: 'sub' }],
+  ['the country', { country: null }, { payerCountry: 'FR' }],
+  [
+    'everything',
+    { provider: 'paddle', contentEncoding: 'gzip', country: 'US' },
+    { currency: 'USD', plan: 'p', payerCountry: 'US' },
+  ],
+];
+
+test.each(APART)(
+  'two webhooks of one moment that differ in %s are each stored as they are',
+  async (_, other, event) => {
+    const first = arrival('first');
+    const second = { ...arrival('second', event), ...other };
+    const stored = await storeArrivals(deps, [first, second]);
+    const columns = `e.provider, e.kind, e.provider_type, e.subscription_id, e.plan, e.currency, e.payer_country, e.country, e.late, e.state,
+    p.headers, p.content_encoding, convert_from(p.body, 'utf8') as body`;
+    const { rows } = await pool.query(
+      `select ${columns} from event e join payload p on p.event_id = e.id where e.id = any($1) order by e.id = $2`,
+      [stored.map((one) => one.id), stored[1]!.id],
+    );
+    const expected = [first, second].map((one) => {
+      const said = (one.content as { event: PaymentEvent }).event;
+      return {
+        provider: one.provider,
+        kind: said.kind,
+        provider_type: said.providerType,
+        subscription_id: said.subscriptionId,
+        plan: said.plan,
+        currency: said.currency,
+        payer_country: said.payerCountry,
+        country: one.country,
+        late: one.late,
+        state: 'pending',
+        headers: one.headers,
+        content_encoding: one.contentEncoding,
+        body: one.body.toString(),
+      };
+    });
+    expect(rows).toEqual(expected);
+  },
+);
