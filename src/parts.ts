@@ -37,12 +37,12 @@ import { startSchedule } from './platform/timed-jobs.ts';
 import { createWake, type Wake } from './platform/wake.ts';
 import { listJobs } from './schedule.ts';
 import type { WholeConfig } from './stand-ins.ts';
-import { createTelegramApi } from './telegram/api-client.ts';
 import { createTelegramIn } from './telegram/bot.ts';
 import { createBotName } from './telegram/bot-name.ts';
 import { startDrillWatch } from './telegram/drill.ts';
-import { startSender } from './telegram/sender.ts';
-import { findChatState } from './telegram/sender-chat-store.ts';
+import { createTelegramApi } from './telegram/sending/api-client.ts';
+import { startSender } from './telegram/sending/sender.ts';
+import { findChatState } from './telegram/sending/sender-chat-store.ts';
 
 export type Service = { url: string; stop: () => Promise<void> };
 

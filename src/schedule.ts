@@ -13,9 +13,9 @@ import type { Db } from './platform/database.ts';
 import { purgeRuns } from './platform/job-run-store.ts';
 import { purgeReplicas } from './platform/replica-store.ts';
 import type { Job } from './platform/timed-jobs.ts';
+import { purgePendingActs } from './telegram/admission/pending-act-store.ts';
 import { purgeForms } from './telegram/guided/guided-store.ts';
-import { purgeInbox } from './telegram/inbox-store.ts';
-import { purgePendingActs } from './telegram/pending-act-store.ts';
+import { purgeInbox } from './telegram/incoming/inbox-store.ts';
 
 type Deps = { db: Db; clock: Clock; wake: (topic: 'notice') => void; onTicket: () => void };
 

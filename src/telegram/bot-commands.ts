@@ -1,15 +1,15 @@
 import type { Message, Update } from '@grammyjs/types';
 import { mayAct, type Person, type Rule } from '../people/person.ts';
-import { type Attempt, admit } from './admission.ts';
-import type { Words } from './admission-text.ts';
+import { type Attempt, admit } from './admission/admission.ts';
 import type { Answer, BotDeps, Request, Scope } from './bot-context.ts';
 import { type AskedOrder, findAskedOrder, giveAskedOrder } from './breaker-order.ts';
-import { orderOf } from './breaker-words.ts';
-import { PRESS_RULES } from './buttons-rules.ts';
+import { PRESS_RULES } from './buttons/press-rules.ts';
 import { type Command, type CommandRequest, say } from './commands/command.ts';
 import { findNearest, type ParsedCommand } from './commands/parse.ts';
 import { findCommand, listCommandNames } from './commands/registry.ts';
-import { CUSTOMER_TEXT, unknownCommandText } from './help-text.ts';
+import type { Words } from './words/admission-text.ts';
+import { orderOf } from './words/breaker-words.ts';
+import { CUSTOMER_TEXT, unknownCommandText } from './words/help-text.ts';
 
 export type Said = { update: Update; message: Message; command: ParsedCommand | null };
 

@@ -9,8 +9,8 @@ import type { Db } from '../platform/database.ts';
 import type { Logger } from '../platform/log.ts';
 import type { SealKeys } from '../platform/seal.ts';
 import type { WakeTopic } from '../platform/wake.ts';
-import type { ReasonQuestion } from './buttons-question-store.ts';
-import type { Sender } from './identify.ts';
+import type { Sender } from './admission/identify.ts';
+import type { ReasonQuestion } from './buttons/question-store.ts';
 
 export type VerifyAgainResult = {
   tried: number;

@@ -1,7 +1,7 @@
 import type { Api } from 'grammy';
 import type { Logger } from '../platform/log.ts';
-import { callSignal } from './sender-call.ts';
-import { describeError } from './update-verdict.ts';
+import { describeError } from './incoming/update-verdict.ts';
+import { callSignal } from './sending/sender-call.ts';
 
 /** Somebody's request waits for it. */
 const TIMEOUT_MS = 3_000;

@@ -4,7 +4,6 @@ import { type Api, Bot } from 'grammy';
 import type { UserFromGetMe } from 'grammy/types';
 import type { Metrics } from '../platform/metrics.ts';
 import type { Wake } from '../platform/wake.ts';
-import { countAgainstBudget, createTelegramApi } from './api-client.ts';
 import type { BotDeps } from './bot-context.ts';
 import { createLoop } from './bot-loop.ts';
 import { createSetup } from './bot-setup.ts';
@@ -12,10 +11,11 @@ import { handleCallback, handleMembership, handleMessage, type UpdateTools } fro
 import type { Form } from './guided/form.ts';
 import { FORMS } from './guided/forms.ts';
 import { runGuidedOnce } from './guided/guided.ts';
-import { createInbox, type DeadUpdate } from './inbox.ts';
-import { createPoller } from './poller.ts';
-import { createCodeTaker } from './typed-code.ts';
-import { checkSecret, registerTelegramWebhook, WEBHOOK_PATH } from './webhook.ts';
+import { createInbox, type DeadUpdate } from './incoming/inbox.ts';
+import { createPoller } from './incoming/poller.ts';
+import { createCodeTaker } from './incoming/typed-code.ts';
+import { checkSecret, registerTelegramWebhook, WEBHOOK_PATH } from './incoming/webhook.ts';
+import { countAgainstBudget, createTelegramApi } from './sending/api-client.ts';
 
 export type TelegramInDeps = Omit<BotDeps, 'wake'> & {
   wake: Wake;

@@ -5,10 +5,10 @@ import type { BreakerView } from '../breaker/breaker-query.ts';
 import type { BreakerCommand } from '../breaker/command.ts';
 import { actorOf, type Person } from '../people/person.ts';
 import type { Answer, BotDeps } from './bot-context.ts';
-import { answerWords, orderOf, refusalWords } from './breaker-words.ts';
-import { findReasonQuestion, type ReasonQuestion } from './buttons-question-store.ts';
+import { findReasonQuestion, type ReasonQuestion } from './buttons/question-store.ts';
 import { say } from './commands/command.ts';
-import { oneLine } from './line-words.ts';
+import { answerWords, orderOf, refusalWords } from './words/breaker-words.ts';
+import { oneLine } from './words/line-words.ts';
 
 export type BreakerOrder = Omit<ReasonQuestion, 'seenEpoch' | 'personId'> & {
   reason: string;

@@ -18,7 +18,7 @@ import {
   lockRunningDrill,
   markDrillEnded,
 } from './drill-store.ts';
-import { type DrillEnd, findEnd, reportText } from './drill-text.ts';
+import { type DrillEnd, findEnd, reportText } from './words/drill-text.ts';
 
 type Trx = Transaction<Schema>;
 type Deps = { db: Db; clock: Clock };

@@ -12,8 +12,8 @@ import { acknowledgeTicket } from '../../src/escalation/ticket-acts.ts';
 import { findTicket } from '../../src/escalation/ticket-query.ts';
 import { findPerson } from '../../src/people/person-store.ts';
 import { migrate } from '../../src/platform/migrate.ts';
-import { renderCard } from '../../src/telegram/card-text.ts';
-import { claimUpdates } from '../../src/telegram/inbox-store.ts';
+import { renderCard } from '../../src/telegram/cards/card-text.ts';
+import { claimUpdates } from '../../src/telegram/incoming/inbox-store.ts';
 import { createTestDatabase } from '../database.ts';
 import { insertEvent } from '../seed.ts';
 

@@ -6,7 +6,7 @@ import { commandBreaker } from '../../src/breaker/command.ts';
 import { completeSettings, DEFAULT_BREAKER } from '../../src/breaker/settings.ts';
 import { tellBreakersOnce } from '../../src/escalation/breaker-tickets.ts';
 import { findTicket } from '../../src/escalation/ticket-query.ts';
-import { storeUpdates } from '../../src/telegram/inbox-store.ts';
+import { storeUpdates } from '../../src/telegram/incoming/inbox-store.ts';
 import { insertEvent } from '../seed.ts';
 import { ANN, BEN, CARA, createChatRoom, ENGINEERING_CHAT_ID as GROUP, STRANGER, textOf, VIC } from './chat-room.ts';
 

@@ -19,9 +19,9 @@ import { createMetrics } from '../../src/platform/metrics.ts';
 import type { Schema } from '../../src/platform/schema.ts';
 import { createWake, type Wake } from '../../src/platform/wake.ts';
 import { createTelegramIn, type TelegramIn, type TelegramInDeps } from '../../src/telegram/bot.ts';
-import { renderCard } from '../../src/telegram/card-text.ts';
-import type { DeadUpdate } from '../../src/telegram/inbox.ts';
-import { storeUpdates } from '../../src/telegram/inbox-store.ts';
+import { renderCard } from '../../src/telegram/cards/card-text.ts';
+import type { DeadUpdate } from '../../src/telegram/incoming/inbox.ts';
+import { storeUpdates } from '../../src/telegram/incoming/inbox-store.ts';
 import { createTestDatabase } from '../database.ts';
 import { proveFactors } from '../proven.ts';
 

@@ -4,7 +4,7 @@ import { acknowledgeTicket, resolveTicket } from '../../src/escalation/ticket-ac
 import { readBacklog } from '../../src/platform/backlog-query.ts';
 import { startDrill, stopDrill, watchDrillOnce } from '../../src/telegram/drill.ts';
 import type { DrillProgress } from '../../src/telegram/drill-store.ts';
-import { findEnd, reportText } from '../../src/telegram/drill-text.ts';
+import { findEnd, reportText } from '../../src/telegram/words/drill-text.ts';
 import { createTestDatabase } from '../database.ts';
 import { createSenderHarness, type Harness } from './sender-harness.ts';
 

@@ -1,8 +1,8 @@
 import type { Update } from '@grammyjs/types';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
-import { TICKET_ACTIONS } from '../../src/telegram/buttons-data.ts';
+import { TICKET_ACTIONS } from '../../src/telegram/buttons/button-data.ts';
 import { listCommandNames } from '../../src/telegram/commands/registry.ts';
-import { storeUpdates } from '../../src/telegram/inbox-store.ts';
+import { storeUpdates } from '../../src/telegram/incoming/inbox-store.ts';
 import { ANN, BEN, createChatRoom, ENGINEERING_CHAT_ID as GROUP, VIC } from './chat-room.ts';
 
 vi.setConfig({ testTimeout: 60_000 });

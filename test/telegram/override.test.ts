@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { findOverride } from '../../src/override/override-store.ts';
-import { findCurrentChatId } from '../../src/telegram/sender-chat-store.ts';
+import { findCurrentChatId } from '../../src/telegram/sending/sender-chat-store.ts';
 import { ANN, BEN, createChatRoom, ENGINEERING_CHAT_ID as GROUP, VIC } from './chat-room.ts';
 
 vi.setConfig({ testTimeout: 20_000 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parsePolicy } from '../../src/telegram/commands/policy-parse.ts';
-import { durationWords } from '../../src/telegram/policy-text.ts';
+import { durationWords } from '../../src/telegram/words/policy-text.ts';
 
 test.each([
   ['', { asked: 'show' }],

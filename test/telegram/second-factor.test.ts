@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { findTicket } from '../../src/escalation/ticket-query.ts';
-import { storeUpdates } from '../../src/telegram/inbox-store.ts';
+import { storeUpdates } from '../../src/telegram/incoming/inbox-store.ts';
 import { ANN, BEN, CARA, createChatRoom, ENGINEERING_CHAT_ID as GROUP, textOf, VIC } from './chat-room.ts';
 
 vi.setConfig({ testTimeout: 20_000 });

@@ -7,9 +7,9 @@ import { listReachableOnCall } from '../../src/duty/roster-store.ts';
 import type { Db } from '../../src/platform/database.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
-import { createTelegramApi } from '../../src/telegram/api-client.ts';
-import { runSenderOnce, type SenderDeps } from '../../src/telegram/sender.ts';
-import type { StuckPagesDeps } from '../../src/telegram/stuck-pages.ts';
+import type { StuckPagesDeps } from '../../src/telegram/cards/stuck-pages.ts';
+import { createTelegramApi } from '../../src/telegram/sending/api-client.ts';
+import { runSenderOnce, type SenderDeps } from '../../src/telegram/sending/sender.ts';
 
 export const CHAT = ENGINEERING_CHAT_ID;
 const START_MS = Date.parse('2026-11-22T12:00:00Z');

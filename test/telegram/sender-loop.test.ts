@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { ANN } from '../../sandbox/telegram/world.ts';
 import { putNotice } from '../../src/notice/notice-store.ts';
 import type { WakeTopic } from '../../src/platform/wake.ts';
-import { startSender } from '../../src/telegram/sender.ts';
+import { startSender } from '../../src/telegram/sending/sender.ts';
 import { createTestDatabase } from '../database.ts';
 import { CHAT, createSenderHarness, failAgain, type Harness, isCard } from './sender-harness.ts';
 

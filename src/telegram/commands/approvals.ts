@@ -3,7 +3,7 @@ import { listDebts, listRequested, listUnreviewed } from '../../override/debt-qu
 import { findOverride, type Override } from '../../override/override-store.ts';
 import { overrideName } from '../../override/override-words.ts';
 import type { Answer, BotDeps, Request } from '../bot-context.ts';
-import { debtLine, glassButton, namedButtons, paramLines } from '../override-text.ts';
+import { debtLine, glassButton, namedButtons, paramLines } from '../words/override-text.ts';
 import { type Command, say } from './command.ts';
 
 /** More would be a wall of buttons; the oldest are shown, and settling one brings up the next. */

@@ -1,4 +1,4 @@
-import { findOrder, type Order } from '../breaker-words.ts';
+import { findOrder, type Order } from '../words/breaker-words.ts';
 
 /** What somebody typed after `/breaker`. */
 export type AskedOfBreaker =

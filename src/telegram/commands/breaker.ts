@@ -4,10 +4,10 @@ import { countWaiting } from '../../ledger/waiting-query.ts';
 import { mayAct } from '../../people/person.ts';
 import type { Answer, BotDeps, Request } from '../bot-context.ts';
 import { askReason, findByName, giveOrder } from '../breaker-order.ts';
-import { BREAKER_HOW_TO, renderBreakers } from '../breaker-text.ts';
-import { ORDERS, refusalWords, unknownBreakerText } from '../breaker-words.ts';
-import { formatBreakerLink } from '../buttons-data.ts';
-import { oneLine } from '../line-words.ts';
+import { formatBreakerLink } from '../buttons/button-data.ts';
+import { BREAKER_HOW_TO, renderBreakers } from '../words/breaker-text.ts';
+import { ORDERS, refusalWords, unknownBreakerText } from '../words/breaker-words.ts';
+import { oneLine } from '../words/line-words.ts';
 import { type AskedOfBreaker, parseBreakerArgs } from './breaker-parse.ts';
 import { type Command, type CommandRequest, say } from './command.ts';
 

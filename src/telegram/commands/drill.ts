@@ -3,7 +3,7 @@ import { ticketName } from '../../escalation/ticket-view.ts';
 import { actorOf } from '../../people/person.ts';
 import type { Answer, BotDeps } from '../bot-context.ts';
 import { startDrill, stopDrill } from '../drill.ts';
-import { DRILL_MINUTES_MAX } from '../drill-text.ts';
+import { DRILL_MINUTES_MAX } from '../words/drill-text.ts';
 import { type Command, type CommandRequest, say, sayExample } from './command.ts';
 
 export const drill: Command = {

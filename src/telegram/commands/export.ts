@@ -3,7 +3,7 @@ import { listPagesOf } from '../../duty/page-store.ts';
 import { findTicket, listStory, listTicketEvents } from '../../escalation/ticket-query.ts';
 import type { TicketView } from '../../escalation/ticket-view.ts';
 import type { Answer, BotDeps } from '../bot-context.ts';
-import { renderExport } from '../export-text.ts';
+import { renderExport } from '../words/export-text.ts';
 import { type Command, say, sayExample, sayInPrivate } from './command.ts';
 import { parseTicketId } from './parse.ts';
 

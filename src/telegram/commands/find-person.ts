@@ -1,5 +1,5 @@
 import { mayBePaged, nameOf, type Person } from '../../people/person.ts';
-import { oneLine } from '../line-words.ts';
+import { oneLine } from '../words/line-words.ts';
 
 export type FoundPerson = { found: 'one'; person: Person } | { found: 'none' | 'several' };
 

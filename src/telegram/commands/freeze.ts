@@ -4,9 +4,9 @@ import { findFreeze, markFrozen, markThawed } from '../../people/freeze-store.ts
 import { actorOf, type Person } from '../../people/person.ts';
 import type { Transaction } from '../../platform/database.ts';
 import type { Schema } from '../../platform/schema.ts';
-import { frozenWords } from '../admission-text.ts';
 import type { Answer, BotDeps, Request } from '../bot-context.ts';
-import { clockTime, oneLine } from '../line-words.ts';
+import { frozenWords } from '../words/admission-text.ts';
+import { clockTime, oneLine } from '../words/line-words.ts';
 import { type Command, say, sayExample } from './command.ts';
 
 const REASON_LENGTH_MAX = 200;

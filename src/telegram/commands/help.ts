@@ -1,6 +1,6 @@
 import { mayAct } from '../../people/person.ts';
 import type { Scope } from '../bot-context.ts';
-import { customerHelpText, helpText } from '../help-text.ts';
+import { customerHelpText, helpText } from '../words/help-text.ts';
 import type { Command } from './command.ts';
 
 /** `listed` is asked when help is: the registry it comes from holds this command too. */

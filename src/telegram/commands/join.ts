@@ -4,8 +4,8 @@ import { nameOf } from '../../people/person.ts';
 import { findPerson } from '../../people/person-store.ts';
 import { join } from '../../people/team.ts';
 import type { Answer, BotDeps, Request } from '../bot-context.ts';
-import { withArticle } from '../help-text.ts';
-import { oneLine } from '../line-words.ts';
+import { withArticle } from '../words/help-text.ts';
+import { oneLine } from '../words/line-words.ts';
 import { say } from './command.ts';
 
 /** A stranger is not told who froze it, nor why. */

@@ -2,7 +2,7 @@ import { putNotice } from '../../notice/notice-store.ts';
 import { type ChatMoved, openCustomerLink } from '../../people/customer-link.ts';
 import type { Db } from '../../platform/database.ts';
 import type { Answer, BotDeps, Request } from '../bot-context.ts';
-import { FACELESS_TEXT } from '../help-text.ts';
+import { FACELESS_TEXT } from '../words/help-text.ts';
 import { say } from './command.ts';
 
 /** Somebody opens the link that the product gave them: from now on the bot can tell them what becomes of their payments. */

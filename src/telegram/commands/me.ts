@@ -3,10 +3,10 @@ import { freshUntil, isFresh, isLocked } from '../../people/code-decision.ts';
 import { type Factor, findFactor } from '../../people/factor-store.ts';
 import { findFreeze } from '../../people/freeze-store.ts';
 import { nameOf, type Person } from '../../people/person.ts';
-import { frozenWords } from '../admission-text.ts';
+import { findPendingAct } from '../admission/pending-act-store.ts';
 import type { BotDeps } from '../bot-context.ts';
-import { clockTime, oneLine } from '../line-words.ts';
-import { findPendingAct } from '../pending-act-store.ts';
+import { frozenWords } from '../words/admission-text.ts';
+import { clockTime, oneLine } from '../words/line-words.ts';
 import { type Command, say } from './command.ts';
 
 export const me: Command = {

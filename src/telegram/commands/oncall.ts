@@ -1,7 +1,7 @@
 import { readRoster } from '../../duty/roster-store.ts';
 import { readPolicy } from '../../escalation/deadline-store.ts';
 import { listActivePeople } from '../../people/person-store.ts';
-import { renderOnCall } from '../oncall-text.ts';
+import { renderOnCall } from '../words/oncall-text.ts';
 import type { Command } from './command.ts';
 
 export const oncall: Command = {

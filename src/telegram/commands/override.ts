@@ -1,6 +1,6 @@
 import { fmt } from '@grammyjs/parse-mode';
 import type { Answer, BotDeps } from '../bot-context.ts';
-import { formatOverrideLink } from '../buttons-data.ts';
+import { formatOverrideLink } from '../buttons/button-data.ts';
 import { formatPaymentAnswer } from '../guided/payment-answer.ts';
 import { type Command, say } from './command.ts';
 import { findPayment } from './find-payment.ts';

@@ -2,7 +2,7 @@ import type { Rotation } from '../../duty/rotation.ts';
 import type { Level, SeverityPolicy, Step } from '../../escalation/policy.ts';
 import type { WorkingHours } from '../../escalation/working-hours.ts';
 import type { Severity } from '../../platform/schema.ts';
-import { isZone } from '../zone-time.ts';
+import { isZone } from '../words/zone-time.ts';
 import { parseDuration } from './breaker-parse.ts';
 
 /** What an admin typed after `/policy`. */

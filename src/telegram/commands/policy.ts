@@ -6,7 +6,7 @@ import { DEFAULT_POLICY, type Policy } from '../../escalation/policy.ts';
 import { actorOf } from '../../people/person.ts';
 import { listActivePeople } from '../../people/person-store.ts';
 import type { Answer, BotDeps } from '../bot-context.ts';
-import { POLICY_HOW_TO, renderPolicy } from '../policy-text.ts';
+import { POLICY_HOW_TO, renderPolicy } from '../words/policy-text.ts';
 import { type Command, type CommandRequest, say, sayInPrivate } from './command.ts';
 import { findColleague, whoWords } from './find-person.ts';
 import { type AskedPolicy, type PolicyMistake, parsePolicy } from './policy-parse.ts';

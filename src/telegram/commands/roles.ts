@@ -6,8 +6,8 @@ import { changeTeam, type TeamChange, type TeamResult } from '../../people/team.
 import { listTeam, type Member } from '../../people/team-store.ts';
 import type { Role } from '../../platform/schema.ts';
 import type { Answer, BotDeps } from '../bot-context.ts';
-import { formatInvitationLink } from '../buttons-data.ts';
-import { clockTime, oneLine } from '../line-words.ts';
+import { formatInvitationLink } from '../buttons/button-data.ts';
+import { clockTime, oneLine } from '../words/line-words.ts';
 import { type Command, type CommandRequest, say } from './command.ts';
 import { type AskedOfRoles, findMember, parseRolesArgs } from './roles-parse.ts';
 

@@ -3,9 +3,14 @@ import { findTicket } from '../../escalation/ticket-query.ts';
 import { parseMaskedCustomerPayload } from '../../people/customer-token.ts';
 import { mayAct } from '../../people/person.ts';
 import type { Answer, BotDeps } from '../bot-context.ts';
-import { isBreakerPayload, parseInvitationPayload, parseOverridePayload, parseRetryPayload } from '../buttons-data.ts';
-import { customerWelcomeText, welcomeText } from '../help-text.ts';
-import { idWords } from '../payment-text.ts';
+import {
+  isBreakerPayload,
+  parseInvitationPayload,
+  parseOverridePayload,
+  parseRetryPayload,
+} from '../buttons/button-data.ts';
+import { customerWelcomeText, welcomeText } from '../words/help-text.ts';
+import { idWords } from '../words/payment-text.ts';
 import { showBreakers } from './breaker.ts';
 import { type Command, type CommandRequest, say } from './command.ts';
 import { findPayment } from './find-payment.ts';

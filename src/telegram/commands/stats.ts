@@ -4,7 +4,7 @@ import { readStats } from '../../dashboard/stats-query.ts';
 import { SPAN_WORDS, statsLines } from '../../dashboard/stats-text.ts';
 import { SPANS, type Span, type Stats, viewStats, windowOf } from '../../dashboard/stats-view.ts';
 import type { BotDeps } from '../bot-context.ts';
-import { oneLine } from '../line-words.ts';
+import { oneLine } from '../words/line-words.ts';
 import { type Command, sayExample } from './command.ts';
 
 export const stats: Command = {

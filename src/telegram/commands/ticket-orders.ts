@@ -4,7 +4,7 @@ import { changeSeverity, type MergeResult, mergeTicketInto } from '../../escalat
 import { actorOf } from '../../people/person.ts';
 import type { Severity } from '../../platform/schema.ts';
 import type { Answer, BotDeps } from '../bot-context.ts';
-import { type ActWord, doneWords, tooEarlyWords, truthWords } from '../buttons-text.ts';
+import { type ActWord, doneWords, tooEarlyWords, truthWords } from '../buttons/press-words.ts';
 import { type Command, type CommandRequest, say, sayExample, sayInPrivate } from './command.ts';
 import { parseTicketId } from './parse.ts';
 

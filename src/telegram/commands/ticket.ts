@@ -2,8 +2,8 @@ import { FormattedString, fmt } from '@grammyjs/parse-mode';
 import { findTicket, listTicketEvents, type TicketEvent } from '../../escalation/ticket-query.ts';
 import type { TicketView } from '../../escalation/ticket-view.ts';
 import type { Answer, BotDeps, Scope } from '../bot-context.ts';
-import { renderCard } from '../card-text.ts';
-import { idWords } from '../payment-text.ts';
+import { renderCard } from '../cards/card-text.ts';
+import { idWords } from '../words/payment-text.ts';
 import { type Command, say, sayExample } from './command.ts';
 import { parseTicketId } from './parse.ts';
 

@@ -3,9 +3,9 @@ import { listOpenTickets, type TicketFilter } from '../../escalation/ticket-quer
 import type { TicketView } from '../../escalation/ticket-view.ts';
 import type { Person } from '../../people/person.ts';
 import type { Severity } from '../../platform/schema.ts';
-import { causeWords } from '../card-text.ts';
-import { countWords } from '../count-words.ts';
-import { oneLine } from '../line-words.ts';
+import { causeWords } from '../cards/card-text.ts';
+import { countWords } from '../cards/count-words.ts';
+import { oneLine } from '../words/line-words.ts';
 import { type Command, say, sayExample } from './command.ts';
 
 const SHOWN = 15;

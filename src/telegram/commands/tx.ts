@@ -2,9 +2,9 @@ import { type FormattedString, fmt } from '@grammyjs/parse-mode';
 import type { InlineKeyboardMarkup } from '@grammyjs/types';
 import type { PaymentView } from '../../api/payment-view.ts';
 import type { Answer, BotDeps, Scope } from '../bot-context.ts';
-import { formatPaymentButton } from '../buttons-data.ts';
-import { canBeRetried, idWords, renderPayment } from '../payment-text.ts';
-import { listUntoldFeatures } from '../payment-text-query.ts';
+import { formatPaymentButton } from '../buttons/button-data.ts';
+import { canBeRetried, idWords, renderPayment } from '../words/payment-text.ts';
+import { listUntoldFeatures } from '../words/payment-text-query.ts';
 import { type Command, say, sayExample } from './command.ts';
 import { type FoundPayment, findPayment } from './find-payment.ts';
 

@@ -2,9 +2,9 @@ import type { BreakerView } from '../../breaker/breaker-query.ts';
 import { countWaiting } from '../../ledger/waiting-query.ts';
 import { actorOf } from '../../people/person.ts';
 import { findByName } from '../breaker-order.ts';
-import { answerWords, findOrder, ORDERS, type Order, stateWords } from '../breaker-words.ts';
 import { parseDuration } from '../commands/breaker-parse.ts';
-import { oneLine } from '../line-words.ts';
+import { answerWords, findOrder, ORDERS, type Order, stateWords } from '../words/breaker-words.ts';
+import { oneLine } from '../words/line-words.ts';
 import {
   type Answers,
   ask,

@@ -1,8 +1,8 @@
 import { type Api, GrammyError } from 'grammy';
 import type { BotDeps } from '../bot-context.ts';
-import { callSignal, sendAnswer } from '../bot-reply.ts';
 import { say } from '../commands/command.ts';
-import { classifyTelegramRefusal } from '../telegram-errors.ts';
+import { callSignal, sendAnswer } from '../sending/bot-reply.ts';
+import { classifyTelegramRefusal } from '../sending/telegram-errors.ts';
 import { claimDrawing, type Drawing, markDrawn, releaseDrawing } from './guided-store.ts';
 import { renderScreen } from './screen.ts';
 

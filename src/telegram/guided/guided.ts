@@ -3,11 +3,11 @@ import type { Api } from 'grammy';
 import { findFreeze } from '../../people/freeze-store.ts';
 import { mayAct, type Person, type Risk } from '../../people/person.ts';
 import { findPerson } from '../../people/person-store.ts';
-import { type Admission, admit, type Flaw } from '../admission.ts';
+import { type Admission, admit, type Flaw } from '../admission/admission.ts';
 import type { BotDeps, Request } from '../bot-context.ts';
-import { sendAnswer } from '../bot-reply.ts';
-import { createLateAnswer, createPressAnswer, type PressAnswer } from '../buttons-answer.ts';
+import { createLateAnswer, createPressAnswer, type PressAnswer } from '../buttons/press-answer.ts';
 import { say } from '../commands/command.ts';
+import { sendAnswer } from '../sending/bot-reply.ts';
 import { drawForm } from './draw.ts';
 import type { Answers, Form } from './form.ts';
 import {

@@ -7,8 +7,8 @@ import { actorOf } from '../../people/person.ts';
 import { parseDuration } from '../commands/breaker-parse.ts';
 import { findPayment } from '../commands/find-payment.ts';
 import { parseTicketId } from '../commands/parse.ts';
-import { exactWords, oneLine } from '../line-words.ts';
-import { overrideDepsOf, requestedWords, requestRefusalWords } from '../override-text.ts';
+import { exactWords, oneLine } from '../words/line-words.ts';
+import { overrideDepsOf, requestedWords, requestRefusalWords } from '../words/override-text.ts';
 import {
   type Answers,
   ask,

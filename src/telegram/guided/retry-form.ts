@@ -5,7 +5,7 @@ import type { BotDeps } from '../bot-context.ts';
 import { findPayment } from '../commands/find-payment.ts';
 import { announcement, redriveOfPaymentWords, wakeForRedrive } from '../commands/retry.ts';
 import { sayNotOne } from '../commands/tx.ts';
-import { idWords } from '../payment-text.ts';
+import { idWords } from '../words/payment-text.ts';
 import { ask, confirmStep, type Form, stop, taken, wrong } from './form.ts';
 import { formatPaymentAnswer, parsePaymentAnswer } from './payment-answer.ts';
 import { outlookOf, outlookWords } from './retry-outlook.ts';

@@ -1,10 +1,10 @@
 import { startStagedRedrive } from '../../delivery/staged-redrive.ts';
 import { findTicket } from '../../escalation/ticket-query.ts';
 import { actorOf } from '../../people/person.ts';
-import { stateWords } from '../breaker-words.ts';
-import { paymentsWords } from '../buttons-text.ts';
-import { causeWords } from '../card-text.ts';
+import { paymentsWords } from '../buttons/press-words.ts';
+import { causeWords } from '../cards/card-text.ts';
 import { parseTicketId } from '../commands/parse.ts';
+import { stateWords } from '../words/breaker-words.ts';
 import { ask, confirmStep, type Form, skip, stop, taken, wrong } from './form.ts';
 import { findClosedDoor } from './retry-outlook.ts';
 

@@ -1,8 +1,8 @@
 import type { PaymentView } from '../../api/payment-view.ts';
 import type { BreakerState } from '../../platform/schema.ts';
-import { stateWords } from '../breaker-words.ts';
-import { paymentsWords } from '../buttons-text.ts';
-import { idWords } from '../payment-text.ts';
+import { paymentsWords } from '../buttons/press-words.ts';
+import { stateWords } from '../words/breaker-words.ts';
+import { idWords } from '../words/payment-text.ts';
 
 /** What a retry of a payment would come to: pure. */
 export type Outlook =
