@@ -193,6 +193,9 @@ async function pressRetry(sandboxUrl: string, ticket: string): Promise<void> {
   expect(await response.json()).toMatchObject({ kind: 'answered' });
 }
 
+/** Another process takes over what a killed one heard from Telegram within this time. */
+const TAKEN_OVER_WITHIN_MS = 20_000;
+
 /** She scans the picture, and types what her authenticator shows. */
 async function enrollAnn(sandboxUrl: string): Promise<void> {
   const post = (path: string) => fetch(`${sandboxUrl}/chat/${path}`, { method: 'POST' });
@@ -201,7 +204,7 @@ async function enrollAnn(sandboxUrl: string): Promise<void> {
   const code = await eventually(async () => {
     const response = await fetch(`${sandboxUrl}/chat/authenticator?as=${ANN}`);
     return ((await response.json()) as { shown: { code: string } | null }).shown?.code;
-  });
+  }, TAKEN_OVER_WITHIN_MS);
   await post(`say?as=${ANN}&chat=${ANN}&text=${code}`);
   await eventually(async () => {
     const response = await fetch(`${sandboxUrl}/chat/messages?as=${ANN}&chat=${ANN}`);
