@@ -25,7 +25,7 @@ import { formatPaymentAnswer, parsePaymentAnswer } from './payment-answer.ts';
 
 const NONE = '-';
 const KNOWN = 'known';
-const ID_LENGTH_MAX = 255;
+const ID_BYTES_MAX = 255;
 const REASON_LENGTH_MAX = 500;
 
 /** Access by hand: for whom, what, until when, for which payment, why; then a second factor, and another person. */
@@ -43,7 +43,7 @@ export const overrideForm: Form = {
           return wrong(
             'Ids that look like an address or a code are masked before I see them. Begin with /override and the transaction id instead.',
           );
-        return raw.length > ID_LENGTH_MAX ? wrong('That is too long for an id.') : taken(raw);
+        return Buffer.byteLength(raw) > ID_BYTES_MAX ? wrong('That is too long for an id.') : taken(raw);
       },
     },
     {

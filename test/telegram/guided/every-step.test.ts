@@ -64,7 +64,8 @@ const ANSWERS: Record<string, Record<string, Row>> = {
   override: {
     customer: {
       good: () => CUSTOMER,
-      bad: ['jane.doe@example.com', 'x'.repeat(256), 'y'.repeat(300)],
+      // An id is measured in bytes: this one has 128 letters.
+      bad: ['jane.doe@example.com', 'x'.repeat(256), 'ü'.repeat(128)],
       why: /too long for an id/,
     },
     again: { good: () => CUSTOMER, bad: ['customer-8', 'Customer-7', 'yes'], why: /another id than before/ },
@@ -127,14 +128,14 @@ const giveGood = async ({ good }: Asked) => {
   await (labels().includes(answer) ? press(answer) : type(answer));
 };
 /** Answers well until this step is asked. */
-const walkTo = async (form: string, step: string) => {
+const walkTo = async (form: string, step: string, other: Record<string, Asked['good']> = {}) => {
   await begin(form);
   for (const { name } of FORMS.find((one) => one.name === form)!.steps) {
     const row = rowOf(form, name);
     if (row === NEVER_ASKED) continue;
     expect(await guided()).toMatchObject({ form, phase: 'asking', screen: { step: name } });
     if (name === step) return;
-    await giveGood(row);
+    await giveGood({ ...row, good: other[name] ?? row.good });
   }
 };
 
@@ -203,6 +204,22 @@ describe.each(STEPS.filter(isAsked))('$form, at $step', ({ form, step }) => {
     await type(bad[2]);
     await expectEnded(/✖ Ended after three answers that I could not take\. The last: [\s\S]* Nothing was changed\./);
     expect(last().text).toMatch(why);
+  });
+});
+
+describe('breaker, at until, of a hold, which has bounds of its own', () => {
+  const hold = { order: () => '✊ Hold closed: call whatever happens' };
+
+  test('/cancel ends it and changes nothing', async () => {
+    await walkTo('breaker', 'until', hold);
+    await type('/cancel');
+    await expectEnded(/✖ Cancelled\. Nothing was changed\./);
+  });
+
+  test('three ends that it cannot take end it with the reason, and change nothing', async () => {
+    await walkTo('breaker', 'until', hold);
+    for (const end of ['-', '0m', '2h']) await type(end);
+    await expectEnded(/Ended after three answers[\s\S]*A hold lasts an hour at most\. Nothing was changed\./);
   });
 });
 
