@@ -43,7 +43,7 @@ export const overrideForm: Form = {
           return wrong(
             'Ids that look like an address or a code are masked before I see them. Begin with /override and the transaction id instead.',
           );
-        return Buffer.byteLength(raw) > ID_BYTES_MAX ? wrong('That is too long for an id.') : taken(raw);
+        return isTooLong(raw) ? wrong(TOO_LONG) : taken(raw);
       },
     },
     {
@@ -147,6 +147,13 @@ function isMasked(text: string): boolean {
   return text.includes('[masked]') || text.includes('••');
 }
 
+const TOO_LONG = 'That is too long for an id.';
+
+/** No webhook has brought an id of so many bytes. */
+function isTooLong(id: string): boolean {
+  return Buffer.byteLength(id) > ID_BYTES_MAX;
+}
+
 function standingOf({ deps, now }: FormTools, userId: string, feature: string) {
   return findStanding(deps.db, { userId, feature, now });
 }
@@ -166,6 +173,7 @@ async function readPayment(deps: FormTools['deps'], raw: string) {
   const found = await findPayment(deps, raw);
   if (found.found === 'one') return taken(formatPaymentAnswer(found.view));
   const [, provider, transactionId] = /^([a-z][a-z0-9_-]{0,63})\s+(\S.*)$/s.exec(raw) ?? [];
+  if (transactionId && isTooLong(transactionId)) return wrong(TOO_LONG);
   if (provider && transactionId) return taken(formatPaymentAnswer({ provider, transactionId }));
   return wrong(
     'I know no such payment. Of one that never arrived, send the provider and the id, such as “acme tx456”.',

@@ -73,8 +73,8 @@ const ANSWERS: Record<string, Record<string, Row>> = {
     until: { good: () => '7 days', bad: ['soon', '2020-01-01', '32d'], why: /At most 31 days/ },
     payment: {
       good: () => 'No payment is known',
-      bad: ['nothing', 'Acme tx456', '?!'],
-      why: /I know no such payment/,
+      bad: ['nothing', 'Acme tx456', `acme ${'x'.repeat(256)}`],
+      why: /too long for an id/,
     },
     ticket: { good: () => 'No ticket', bad: ['none', 'T-0', 'T-999999999'], why: /There is no such ticket/ },
     reason: { good: () => 'the webhook was refused', bad: TOO_LONG, why: /At most 500 characters/ },
