@@ -1,6 +1,7 @@
 import type { Transaction } from 'kysely';
 import { bumpNotice, putNotice, type Unreached } from '../notice/notice-store.ts';
 import type { Schema } from '../platform/schema.ts';
+import { hasAddress, maskUserId } from '../platform/scrub.ts';
 import type { Override } from './override-store.ts';
 import { overrideName, utcTime } from './override-words.ts';
 
@@ -76,9 +77,14 @@ function textNotice(override: Override, about: string, text: string) {
   return { key: `${approvalKey(override.id)}:${about}`, kind: 'text', body: { text } } as const;
 }
 
+/** These words are kept; an id that is an address is not among them. */
+function nameToKeep(userId: string): string {
+  return hasAddress(userId) ? maskUserId(userId) : userId;
+}
+
 export function describeExecution(override: Override, isTold: boolean): string {
   const told = isTold
     ? 'The customer is told in private.'
     : 'I know no chat of this customer: please tell them yourself.';
-  return `🛠 ${overrideName(override.id)} is carried out: ${override.userId} has ${override.feature} until ${utcTime(override.until)}. ${told} It stands as a debt until the payment is confirmed.`;
+  return `🛠 ${overrideName(override.id)} is carried out: ${nameToKeep(override.userId)} has ${override.feature} until ${utcTime(override.until)}. ${told} It stands as a debt until the payment is confirmed.`;
 }

@@ -390,6 +390,7 @@ type TelegramUpdateTable = {
   lease_until: TimeOrNull;
   finished_at: TimeOrNull;
   typed_code: string | null;
+  sealed_words: Buffer | null;
 };
 
 type CardTable = {

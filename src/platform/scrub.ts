@@ -4,10 +4,24 @@
  */
 export function scrubText(text: string): string {
   if (isCode(text)) return MASK;
-  return SECRETS.reduce((scrubbed, [pattern, mask]) => scrubbed.replace(pattern, mask), text).replace(
-    DIGIT_GROUPS,
-    maskCards,
-  );
+  return maskAddresses(maskSecrets(text), MASK).replace(DIGIT_GROUPS, maskCards);
+}
+
+export function hasAddress(text: string): boolean {
+  return text.search(ADDRESS) >= 0;
+}
+
+/** Whether there are e-mail addresses in it, and nothing else that is masked. */
+export function hasOnlyAddresses(text: string): boolean {
+  return hasAddress(text) && maskSecrets(text).replace(DIGIT_GROUPS, maskCards) === text;
+}
+
+export function maskAddresses(text: string, mask: string): string {
+  return text.replace(ADDRESS, mask);
+}
+
+function maskSecrets(text: string): string {
+  return SECRETS.reduce((scrubbed, [pattern, mask]) => scrubbed.replace(pattern, mask), text);
 }
 
 /** A user id for the group chat: `us…3`. It may be an e-mail address, whose domain stays hidden. */
@@ -30,8 +44,9 @@ const SECRETS: [RegExp, string][] = [
   [/\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}/gi, `$1 ${MASK}`],
   [/(?<!\d)\d+:[A-Za-z0-9_-]{30,}/g, MASK],
   [/\b(?:whsec|sk|rk|pdl)_[A-Za-z0-9_+/=-]{6,}/g, MASK],
-  [/[\p{L}\p{N}._%+'-]{1,64}(?:@|%40)[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu, MASK],
 ];
+
+const ADDRESS = /[\p{L}\p{N}._%+'-]{1,64}(?:@|%40)[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu;
 
 function isCode(text: string): boolean {
   return /^\s*\d{3}[\s-]?\d{3}\s*$/.test(text);

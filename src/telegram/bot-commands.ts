@@ -5,8 +5,9 @@ import type { Answer, BotDeps, Request, Scope } from './bot-context.ts';
 import { type AskedOrder, findAskedOrder, giveAskedOrder } from './breaker-order.ts';
 import { PRESS_RULES } from './buttons/press-rules.ts';
 import { type Command, type CommandRequest, say } from './commands/command.ts';
-import { findNearest, type ParsedCommand } from './commands/parse.ts';
+import { findNearest, type ParsedCommand, parseCommand } from './commands/parse.ts';
 import { findCommand, listCommandNames } from './commands/registry.ts';
+import { findTypedWords } from './incoming/inbox-store.ts';
 import type { Words } from './words/admission-text.ts';
 import { orderOf } from './words/breaker-words.ts';
 import { CUSTOMER_TEXT, unknownCommandText } from './words/help-text.ts';
@@ -19,7 +20,15 @@ export async function answerMessage(deps: BotDeps, request: Request, said: Said)
   const command = findCommand(said.command.name);
   if (!command) return sayUnknown(request, said.command);
   const admission = await admit(deps, request, toAttempt(command, said.command.args, request.scope, said));
-  return admission.may ? command.run(deps, toCommandRequest(request, said)) : sayNo(admission);
+  if (!admission.may) return sayNo(admission);
+  const heard = command.hearsAddresses ? await hearAddresses(deps, request, said) : said;
+  return command.run(deps, toCommandRequest(request, heard));
+}
+
+/** What is on record stays masked; what the command is about is what was typed. */
+async function hearAddresses(deps: BotDeps, { updateId, bot }: Request, said: Said): Promise<Said> {
+  const words = await findTypedWords(deps.db, deps.secretKeys, updateId);
+  return words === null ? said : { ...said, command: parseCommand(words, bot.username) ?? said.command };
 }
 
 function sayNo({ text, keyboard }: Words): Answer {

@@ -24,6 +24,8 @@ export type Command = {
   riskFor?: (args: string, scope: Scope) => Risk;
   /** In whose menus it stands; what a person may do is decided when it is asked. */
   menus: Scope[];
+  /** Its words may be an id that is an e-mail address; any other command sees addresses masked. */
+  hearsAddresses?: boolean;
   run: (deps: BotDeps, request: CommandRequest) => Promise<Answer>;
 };
 

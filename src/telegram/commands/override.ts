@@ -13,6 +13,7 @@ export const override: Command = {
   risk: 'R1',
   riskFor: (_args, scope) => (scope === 'group' ? 'R0' : 'R1'),
   menus: ['private'],
+  hearsAddresses: true,
   run: async (deps, request) => {
     if (request.scope === 'group') return sendToPrivate(request.bot.username);
     return beginOverride(deps, request.args);

@@ -9,7 +9,7 @@ import { renderScreen } from './screen.ts';
 /** Longer than a call may take. */
 const LEASE_MS = 10_000;
 
-type DrawDeps = Pick<BotDeps, 'db' | 'log' | 'clock'>;
+type DrawDeps = Pick<BotDeps, 'db' | 'log' | 'clock' | 'secretKeys'>;
 
 /**
  * Shows a form as its row says it should look, until that is so; one replica at a time. Throws while Telegram does not answer: what is
@@ -17,7 +17,7 @@ type DrawDeps = Pick<BotDeps, 'db' | 'log' | 'clock'>;
  */
 export async function drawForm(deps: DrawDeps, api: Api, id: number): Promise<void> {
   for (;;) {
-    const drawing = await claimDrawing(deps.db, id, deps.clock.now(), LEASE_MS);
+    const drawing = await claimDrawing(deps.db, deps.secretKeys, id, { now: deps.clock.now(), leaseMs: LEASE_MS });
     if (!drawing) return;
     try {
       await markDrawn(deps.db, drawing, await draw(deps, api, drawing));

@@ -30,6 +30,8 @@ export type Step = {
   read: (tools: FormTools, raw: string, answers: Answers) => Promise<Read>;
   /** What going on from here costs if it is the wrong person's; else the risk of any act that can be taken back. */
   risk?: Risk;
+  /** It asks for an id, which may be an e-mail address; in what any other step hears, addresses are masked. */
+  hearsAddresses?: boolean;
 };
 
 /** What is done when a form was confirmed. Done again after a crash, under the same `commandId`, it does nothing more. */

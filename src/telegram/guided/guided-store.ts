@@ -1,7 +1,9 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import type { GuidedPhase, Schema } from '../../platform/schema.ts';
+import type { SealKeys } from '../../platform/seal.ts';
 import type { Answers } from './form.ts';
-import type { Screen } from './screen.ts';
+import { endScreen, type Screen } from './screen.ts';
+import { openAddresses, sealAddresses } from './sealed-json.ts';
 import type { TurnEnd } from './turn.ts';
 
 type Trx = Transaction<Schema>;
@@ -37,18 +39,18 @@ export async function lockLane(trx: Trx, lane: Lane): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${`guided ${nameOf(lane)}`}, 0))`.execute(trx);
 }
 
-export async function findOpenForm(db: Db, lane: Lane): Promise<GuidedRow | null> {
+export async function findOpenForm(db: Db, keys: SealKeys, lane: Lane): Promise<GuidedRow | null> {
   const row = await db
     .selectFrom('guided')
     .selectAll()
     .where('lane', '=', nameOf(lane))
     .where('phase', '<>', 'ended')
     .executeTakeFirst();
-  return row ? toRow(row) : null;
+  return row ? toRow(keys, row) : null;
 }
 
 /** The form that this very update has moved on already, whatever became of it since. */
-export async function findTakenForm(db: Db, lane: Lane, updateId: number): Promise<GuidedRow | null> {
+export async function findTakenForm(db: Db, keys: SealKeys, lane: Lane, updateId: number): Promise<GuidedRow | null> {
   const row = await db
     .selectFrom('guided')
     .selectAll()
@@ -56,25 +58,31 @@ export async function findTakenForm(db: Db, lane: Lane, updateId: number): Promi
     .where('last_update_id', '=', updateId)
     .orderBy('id', 'desc')
     .executeTakeFirst();
-  return row ? toRow(row) : null;
+  return row ? toRow(keys, row) : null;
 }
 
-export async function getForm(db: Db, id: number): Promise<GuidedRow> {
-  return toRow(await db.selectFrom('guided').selectAll().where('id', '=', id).executeTakeFirstOrThrow());
+export async function getForm(db: Db, keys: SealKeys, id: number): Promise<GuidedRow> {
+  return toRow(keys, await db.selectFrom('guided').selectAll().where('id', '=', id).executeTakeFirstOrThrow());
 }
 
-function toRow(row: Selectable<Schema['guided']>): GuidedRow {
+/** Of a version that there is not: it begins again. */
+const UNREADABLE = { version: 0, state: null, answers: {}, screen: {} as GuidedRow['screen'], action: null };
+
+/** What was said in it cannot be read any more when the key it was sealed with is gone. */
+function toRow(keys: SealKeys, row: Selectable<Schema['guided']>): GuidedRow {
+  const { version, state, answers, screen, action } = row;
+  const said = openAddresses(keys, { version, state, answers, screen, action }) ?? UNREADABLE;
   return {
     id: row.id,
     form: row.form,
-    version: row.version,
+    version: said.version,
     phase: row.phase,
-    state: row.state,
-    answers: row.answers,
-    screen: row.screen as GuidedRow['screen'],
+    state: said.state,
+    answers: said.answers,
+    screen: said.screen as GuidedRow['screen'],
     turn: row.turn,
     lastUpdateId: row.last_update_id,
-    action: row.action as GuidedAction | null,
+    action: said.action as GuidedAction | null,
     deadline: row.deadline,
     personId: row.person_id,
   };
@@ -84,7 +92,7 @@ export async function insertForm(
   trx: Trx,
   lane: Lane,
   begun: { form: string; version: number; deadline: Date; now: Date },
-): Promise<GuidedRow> {
+): Promise<Pick<GuidedRow, 'id'>> {
   const row = await trx
     .insertInto('guided')
     .values({
@@ -97,9 +105,9 @@ export async function insertForm(
       deadline: begun.deadline,
       changed_at: begun.now,
     })
-    .returningAll()
+    .returning('id')
     .executeTakeFirstOrThrow();
-  return toRow(row);
+  return row;
 }
 
 export type TurnSaved = {
@@ -115,8 +123,9 @@ export type TurnSaved = {
   isBelow: boolean;
 };
 
-/** The log of the conversation and what is to be shown or done by it, together or not at all. */
-export async function saveTurn(trx: Trx, saved: TurnSaved): Promise<void> {
+/** The log of the conversation and what is to be shown or done by it, together or not at all; addresses in it are sealed. */
+export async function saveTurn(trx: Trx, keys: SealKeys, saved: TurnSaved): Promise<void> {
+  const sealed = (value: unknown) => JSON.stringify(sealAddresses(keys, value));
   const { end } = saved;
   const answers = end.phase === 'asking' ? end.answers : {};
   const screen = end.phase === 'asking' ? { ...end.screen, step: end.step } : end.phase === 'ended' ? end.screen : null;
@@ -124,10 +133,10 @@ export async function saveTurn(trx: Trx, saved: TurnSaved): Promise<void> {
     .updateTable('guided')
     .set((eb) => ({
       phase: end.phase,
-      state: end.phase === 'asking' ? JSON.stringify(saved.state) : null,
-      answers: JSON.stringify(answers),
-      ...(screen ? { screen: JSON.stringify(screen) } : {}),
-      action: end.phase === 'acting' ? JSON.stringify({ answers: end.answers, isProven: saved.isProven }) : null,
+      state: end.phase === 'asking' ? sealed(saved.state) : null,
+      answers: sealed(answers),
+      ...(screen ? { screen: sealed(screen) } : {}),
+      action: end.phase === 'acting' ? sealed({ answers: end.answers, isProven: saved.isProven }) : null,
       deadline: end.phase === 'asking' ? saved.deadline : null,
       turn: eb('turn', '+', 1),
       ...(saved.updateId === null ? {} : { last_update_id: saved.updateId }),
@@ -192,14 +201,25 @@ export type Drawing = {
 };
 
 /** Takes what is to be drawn, for as long as one call may take; null when there is nothing to draw or somebody draws it. */
-export async function claimDrawing(db: Db, id: number, now: Date, leaseMs: number): Promise<Drawing | null> {
+export async function claimDrawing(
+  db: Db,
+  keys: SealKeys,
+  id: number,
+  { now, leaseMs }: { now: Date; leaseMs: number },
+): Promise<Drawing | null> {
   const { rows } = await sql<Drawing>`
     update guided set drawing_until = ${new Date(now.getTime() + leaseMs)}
     where id = ${id} and wanted_revision > shown_revision and (drawing_until is null or drawing_until <= ${now})
     returning id, chat_id as "chatId", thread_id as "threadId", screen, turn, message_id as "messageId",
       old_message_id as "oldMessageId", wanted_revision as revision`.execute(db);
-  return rows[0] ?? null;
+  const [row] = rows;
+  return row ? { ...row, screen: openAddresses(keys, row.screen) ?? UNREADABLE_SCREEN } : null;
 }
+
+const UNREADABLE_SCREEN = endScreen(
+  '⚠',
+  'This cannot be read any more, since SECRET_KEY has changed. /cancel ends it.',
+);
 
 /** Shown as of `revision`. An answer that came meanwhile below the message keeps its wish for a new one. */
 export async function markDrawn(db: Db, drawn: Drawing, messageId: number | null): Promise<void> {

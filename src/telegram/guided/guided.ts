@@ -7,6 +7,7 @@ import { type Admission, admit, type Flaw } from '../admission/admission.ts';
 import type { BotDeps, Request } from '../bot-context.ts';
 import { createLateAnswer, createPressAnswer, type PressAnswer } from '../buttons/press-answer.ts';
 import { say } from '../commands/command.ts';
+import { findTypedWords } from '../incoming/inbox-store.ts';
 import { sendAnswer } from '../sending/bot-reply.ts';
 import { drawForm } from './draw.ts';
 import type { Answers, Form } from './form.ts';
@@ -37,7 +38,7 @@ export type FormStart = { form: string; given: Answers };
 /** Begins a form for somebody who may; whether they may was asked by the command. */
 export async function startForm(tools: GuidedTools, request: Request, place: Place, start: FormStart): Promise<void> {
   const lane = laneOf(request, place);
-  const known = await findTakenForm(tools.deps.db, lane, request.updateId);
+  const known = await findTakenForm(tools.deps.db, tools.deps.secretKeys, lane, request.updateId);
   const ids = known ? [known.id] : await beginForm(tools.deps, tools.forms, stepOf(request, lane), start);
   for (const id of ids) await finish(tools, id);
 }
@@ -52,18 +53,25 @@ export async function answerForm(
 ): Promise<boolean> {
   if (request.sender.kind !== 'human' || request.person === null) return false;
   const lane = laneOf(request, message);
-  const taken = await findTakenForm(tools.deps.db, lane, request.updateId);
+  const taken = await findTakenForm(tools.deps.db, tools.deps.secretKeys, lane, request.updateId);
   if (taken) return finish(tools, taken.id);
-  const row = await findOpenForm(tools.deps.db, lane);
+  const row = await findOpenForm(tools.deps.db, tools.deps.secretKeys, lane);
   if (!row) return false;
   const admission = await admitMove(tools, request, row, { update, flaw: flawOf(message), risk: STEP_RISK });
-  const move: Move = isCancel ? { kind: 'end', text: END_TEXT.cancelled } : { kind: 'say', text: message.text ?? null };
+  const move = isCancel ? CANCEL : await moveOf(tools, request, message);
   if (!admission.may && admission.because === 'forwarded') return tell(tools, lane, admission.text);
   const moved = await takeTurn(tools.deps, tools.forms, stepOf(request, lane), admission.may ? move : lost(admission));
   if (moved.outcome === 'stale') return tell(tools, lane, '⏳ One moment: what you confirmed is being done.');
   if (moved.outcome === 'none') return false;
   for (const id of moved.ids) await finish(tools, id);
   return true;
+}
+
+const CANCEL: Move = { kind: 'end', text: END_TEXT.cancelled };
+
+async function moveOf({ deps }: GuidedTools, { updateId }: Request, { text }: Message): Promise<Move> {
+  const withAddresses = await findTypedWords(deps.db, deps.secretKeys, updateId);
+  return { kind: 'say', text: text ?? null, withAddresses };
 }
 
 /** A press on a button of a form. */
@@ -96,9 +104,9 @@ async function decidePress(
   const nothing = () => sayNothingDone(tools, request, { update, query, flaw }, answer);
   if (!button || flaw !== null || request.person === null) return nothing();
   const lane = laneOf(request, message as Message);
-  const taken = await findTakenForm(tools.deps.db, lane, request.updateId);
+  const taken = await findTakenForm(tools.deps.db, tools.deps.secretKeys, lane, request.updateId);
   if (taken) return void (await finish(tools, taken.id));
-  const row = await findOpenForm(tools.deps.db, lane);
+  const row = await findOpenForm(tools.deps.db, tools.deps.secretKeys, lane);
   if (row?.id !== button.id || row.turn !== button.turn) return nothing();
   const risk = isGoingOn(button.word) ? riskOf(tools.forms, row) : STEP_RISK;
   const admission = await admitMove(tools, request, row, { update, flaw: null, risk });
@@ -193,7 +201,7 @@ async function tell({ deps, api }: GuidedTools, { chatId }: Lane, text: string):
 
 /** What a turn has left to do: carry out what was confirmed, and show what is so. Done again it does nothing more. */
 async function finish(tools: GuidedTools, id: number): Promise<true> {
-  const row = await getForm(tools.deps.db, id);
+  const row = await getForm(tools.deps.db, tools.deps.secretKeys, id);
   if (row.phase === 'acting') await carryOut(tools, row);
   await drawForm(tools.deps, tools.api, id);
   return true;
@@ -212,7 +220,8 @@ async function carryOut({ deps, forms }: GuidedTools, row: GuidedRow): Promise<v
 /** A freeze that came between the button and now holds: what a dead replica had left undone is left so. */
 async function doUnlessFrozen(deps: BotDeps, row: GuidedRow, form: Form, person: Person): Promise<string> {
   if (await findFreeze(deps.db)) return END_TEXT.frozen;
-  const { answers, isProven } = row.action!;
+  if (row.action === null) return END_TEXT.failed;
+  const { answers, isProven } = row.action;
   return form.carryOut(deps, { commandId: `guided:${row.id}`, answers, person, isProven });
 }
 
@@ -247,5 +256,11 @@ async function finishAlone(tools: GuidedTools, id: number, now: Date): Promise<v
 
 async function giveUp({ deps, forms }: GuidedTools, id: number, before: Date): Promise<void> {
   if (!(await listUndoneForms(deps.db, before)).includes(id)) return;
-  await closeForm(deps, await getForm(deps.db, id), await laneOfForm(deps.db, id), forms, END_TEXT.failed);
+  await closeForm(
+    deps,
+    await getForm(deps.db, deps.secretKeys, id),
+    await laneOfForm(deps.db, id),
+    forms,
+    END_TEXT.failed,
+  );
 }

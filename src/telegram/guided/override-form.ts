@@ -37,17 +37,19 @@ export const overrideForm: Form = {
   steps: [
     {
       name: 'customer',
+      hearsAddresses: true,
       ask: async () => ask('Which customer? Send their id, exactly as the product knows it.'),
       read: async (_tools, raw) => {
         if (isMasked(raw))
           return wrong(
-            'Ids that look like an address or a code are masked before I see them. Begin with /override and the transaction id instead.',
+            'What looks like a code, a card number or a secret is masked before I see it. Send the id alone, or begin with /override and the transaction id.',
           );
         return isTooLong(raw) ? wrong(TOO_LONG) : taken(raw);
       },
     },
     {
       name: 'again',
+      hearsAddresses: true,
       ask: async (tools, { customer = '' }) => {
         const standing = await standingOf(tools, customer, '');
         if (standing.hasOpenRequest)
@@ -142,7 +144,7 @@ export const overrideForm: Form = {
   },
 };
 
-/** What the inbox has put in the place of an address, a secret or a code. */
+/** What the inbox has put in the place of a secret or a code, or of an address beside one. */
 function isMasked(text: string): boolean {
   return text.includes('[masked]') || text.includes('••');
 }

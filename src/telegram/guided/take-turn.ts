@@ -25,7 +25,8 @@ export const IDLE_MS = 5 * 60_000;
 export type Step = { lane: Lane; updateId: number; person: Person; isProven: boolean };
 
 export type Move =
-  | { kind: 'say'; text: string | null }
+  /** What was typed, masked; and with its addresses, where nothing else was masked in it. */
+  | { kind: 'say'; text: string | null; withAddresses: string | null }
   | { kind: 'press'; id: number; turn: number; word: string }
   /** By `/cancel`, or because they may no longer do what it is for. */
   | { kind: 'end'; text: string };
@@ -44,7 +45,7 @@ export type Moved =
 export function takeTurn(deps: BotDeps, forms: Form[], step: Step, move: Move): Promise<Moved> {
   return deps.db.transaction().execute(async (trx) => {
     await lockLane(trx, step.lane);
-    const row = await findOpenForm(trx, step.lane);
+    const row = await findOpenForm(trx, deps.secretKeys, step.lane);
     if (!row) return move.kind === 'press' ? { outcome: 'stale' } : { outcome: 'none' };
     if (row.phase === 'acting') return { outcome: 'stale' };
     if (move.kind === 'press' && (move.id !== row.id || move.turn !== row.turn)) return { outcome: 'stale' };
@@ -61,13 +62,18 @@ async function moveOn(scene: Scene, row: GuidedRow, move: Move): Promise<number[
   if (move.kind === 'press' && move.word === 'cancel') return [await endForm(scene, row, END_TEXT.cancelled)];
   if (!form) return renew(scene, row);
   const turn = createTurn(form, row, row.state, toolsOf(scene));
-  await resumeTalk(scene.forms, turn, toSaid(move));
+  await resumeTalk(scene.forms, turn, toSaid(move, hearsAddresses(form, row)));
   await save(scene, row.id, { state: turn.state, end: turn.end(), isBelow: move.kind === 'say' });
   return [row.id];
 }
 
-function toSaid(move: Exclude<Move, { kind: 'end' }>): Said {
-  return move.kind === 'press' ? { kind: 'press', word: move.word } : { kind: 'text', text: move.text };
+function toSaid(move: Exclude<Move, { kind: 'end' }>, hears: boolean): Said {
+  if (move.kind === 'press') return { kind: 'press', word: move.word };
+  return { kind: 'text', text: (hears ? move.withAddresses : null) ?? move.text };
+}
+
+function hearsAddresses({ steps }: Form, { screen }: GuidedRow): boolean {
+  return steps.find(({ name }) => name === screen.step)?.hearsAddresses === true;
 }
 
 function toolsOf({ trx, deps, step }: Scene) {
@@ -93,7 +99,7 @@ export function beginForm(
   return deps.db.transaction().execute(async (trx) => {
     await lockLane(trx, step.lane);
     const scene = { trx, deps, forms, step };
-    const row = await findOpenForm(trx, step.lane);
+    const row = await findOpenForm(trx, deps.secretKeys, step.lane);
     const replaced = row?.phase === 'asking' ? [await endForm(scene, row, END_TEXT.replaced)] : [];
     if (row?.phase === 'acting') return [row.id];
     return [...replaced, await insertAndBegin(scene, form, begun.given)];
@@ -127,7 +133,7 @@ async function save(
 ): Promise<void> {
   const now = deps.clock.now();
   const { updateId, isProven } = step;
-  await saveTurn(trx, { ...saved, id, updateId, isProven, deadline: deadlineOf(now), now });
+  await saveTurn(trx, deps.secretKeys, { ...saved, id, updateId, isProven, deadline: deadlineOf(now), now });
 }
 
 function deadlineOf(now: Date): Date {
@@ -151,9 +157,9 @@ export async function expireForms(deps: BotDeps, forms: Form[], now: Date): Prom
 function expireForm(deps: BotDeps, forms: Form[], { id, ...lane }: Lane & { id: number }, now: Date): Promise<boolean> {
   return deps.db.transaction().execute(async (trx) => {
     await lockLane(trx, lane);
-    const row = await findOpenForm(trx, lane);
+    const row = await findOpenForm(trx, deps.secretKeys, lane);
     if (row?.id !== id || row.phase !== 'asking' || row.deadline! > now) return false;
-    await saveEnd(trx, row, endScreen(titleOf(forms, row), END_TEXT.expired), now);
+    await saveEnd(trx, deps, row, endScreen(titleOf(forms, row), END_TEXT.expired), now);
     return true;
   });
 }
@@ -162,15 +168,21 @@ function expireForm(deps: BotDeps, forms: Form[], { id, ...lane }: Lane & { id: 
 export function closeForm(deps: BotDeps, row: GuidedRow, lane: Lane, forms: Form[], text: string): Promise<void> {
   return deps.db.transaction().execute(async (trx) => {
     await lockLane(trx, lane);
-    const open = await findOpenForm(trx, lane);
+    const open = await findOpenForm(trx, deps.secretKeys, lane);
     if (open?.id !== row.id || open.phase !== 'acting') return;
-    await saveEnd(trx, row, endScreen(titleOf(forms, row), text), deps.clock.now());
+    await saveEnd(trx, deps, row, endScreen(titleOf(forms, row), text), deps.clock.now());
   });
 }
 
-async function saveEnd(trx: Trx, row: GuidedRow, screen: ReturnType<typeof endScreen>, now: Date): Promise<void> {
+async function saveEnd(
+  trx: Trx,
+  { secretKeys }: BotDeps,
+  row: GuidedRow,
+  screen: ReturnType<typeof endScreen>,
+  now: Date,
+): Promise<void> {
   const end: TurnEnd = { phase: 'ended', screen };
-  await saveTurn(trx, {
+  await saveTurn(trx, secretKeys, {
     id: row.id,
     updateId: null,
     state: null,

@@ -1,11 +1,13 @@
 import type { Update } from '@grammyjs/types';
 import { sql } from 'kysely';
 import type { CodeVerdict } from '../../people/code-decision.ts';
+import { listActivePeople } from '../../people/person-store.ts';
 import type { Db, Transaction } from '../../platform/database.ts';
 import type { Schema } from '../../platform/schema.ts';
 import { scrubText } from '../../platform/scrub.ts';
+import { open, SealError, type SealKeys, seal } from '../../platform/seal.ts';
 import { kindOf, laneOf } from './update-lane.ts';
-import { maskUpdate, readTypedCode } from './update-masking.ts';
+import { maskUpdate, readTypedAddress, readTypedCode } from './update-masking.ts';
 
 /** Telegram keeps an update for at most 24 h; while we remember its id twice as long, none is ever handled twice. */
 const KEPT_MS = 48 * 60 * 60 * 1000;
@@ -30,15 +32,16 @@ export type CodeTaker = (trx: Transaction<Schema>, typed: TypedCode) => Promise<
 
 /**
  * Writes all of them in one insert, masked, and answers how many are new. One that is already there stays as it is, and so does what came of its code: a
- * code that is delivered twice is looked at once.
+ * code that is delivered twice is looked at once. With `keys` the addresses that the team types are kept beside it, sealed.
  */
-export async function storeUpdates(db: Db, updates: Update[], takeCode?: CodeTaker): Promise<number> {
+export async function storeUpdates(db: Db, updates: Update[], takeCode?: CodeTaker, keys?: SealKeys): Promise<number> {
   const known = updates.filter(hasId);
   if (known.length === 0) return 0;
+  const sealed = keys ? await sealTyped(db, keys, known) : NOTHING_SEALED;
   const codes = takeCode ? known.flatMap((update) => readTypedCode(update) ?? []) : [];
-  if (!takeCode || codes.length === 0) return (await insertUpdates(db, known)).length;
+  if (!takeCode || codes.length === 0) return (await insertUpdates(db, known, sealed)).length;
   return db.transaction().execute(async (trx) => {
-    const stored = await insertUpdates(trx, known);
+    const stored = await insertUpdates(trx, known, sealed);
     for (const typed of codes.filter(({ updateId }) => stored.includes(updateId))) {
       await noteVerdict(trx, typed.updateId, await takeCode(trx, typed));
     }
@@ -46,12 +49,25 @@ export async function storeUpdates(db: Db, updates: Update[], takeCode?: CodeTak
   });
 }
 
-async function insertUpdates(db: Db, updates: Update[]): Promise<number[]> {
+type SealedWords = ReadonlyMap<number, Buffer>;
+const NOTHING_SEALED: SealedWords = new Map();
+
+/** By update. Of customers and strangers nothing is kept: nobody asks them for an id. */
+async function sealTyped(db: Db, keys: SealKeys, updates: Update[]): Promise<SealedWords> {
+  const typed = updates.flatMap((update) => readTypedAddress(update) ?? []);
+  if (typed.length === 0) return NOTHING_SEALED;
+  const team = new Set((await listActivePeople(db)).map(({ telegramId }) => telegramId));
+  const ours = typed.filter(({ personId }) => team.has(personId));
+  return new Map(ours.map(({ updateId, words }) => [updateId, seal(keys, Buffer.from(words))]));
+}
+
+async function insertUpdates(db: Db, updates: Update[], sealed: SealedWords): Promise<number[]> {
   const rows = updates.map((update) => ({
     update_id: update.update_id,
     lane: laneOf(update),
     kind: kindOf(update),
     payload: JSON.stringify(maskUpdate(update)),
+    sealed_words: sealed.get(update.update_id) ?? null,
   }));
   const inserted = await db
     .insertInto('telegram_update')
@@ -74,6 +90,25 @@ export async function findCodeVerdict(db: Db, updateId: number): Promise<CodeVer
     .where('update_id', '=', updateId)
     .executeTakeFirst();
   return (row?.verdict as CodeVerdict | null | undefined) ?? null;
+}
+
+/** What was typed, with its addresses; null when none was kept, or its key is gone. */
+export async function findTypedWords(db: Db, keys: SealKeys, updateId: number): Promise<string | null> {
+  const row = await db
+    .selectFrom('telegram_update')
+    .select('sealed_words as sealed')
+    .where('update_id', '=', updateId)
+    .executeTakeFirst();
+  return row?.sealed ? openWords(keys, row.sealed) : null;
+}
+
+function openWords(keys: SealKeys, sealed: Buffer): string | null {
+  try {
+    return open(keys, sealed).toString();
+  } catch (error) {
+    if (error instanceof SealError) return null;
+    throw error;
+  }
 }
 
 const hasId = (update: Update) => Number.isSafeInteger(update?.update_id);
@@ -107,7 +142,13 @@ export async function claimUpdates(
 
 /** What it said is forgotten; that it was here is remembered. */
 export function markUpdateDone(db: Db, claimed: ClaimedUpdate, now?: Date): Promise<boolean> {
-  return change(db, claimed, { state: 'done', payload: null, lease_until: null, finished_at: nowOf(now) });
+  return change(db, claimed, {
+    state: 'done',
+    payload: null,
+    sealed_words: null,
+    lease_until: null,
+    finished_at: nowOf(now),
+  });
 }
 
 /** Its lane waits behind it until `delayMs` have passed. A delay that is nobody's fault leaves `failures` as it was. */
@@ -121,7 +162,7 @@ export function markUpdateWaiting(
   return change(db, claimed, { failures: wait.failures, error: storableError(wait.error), lease_until: until });
 }
 
-/** The payload stays, for the person who looks after it, until the row is purged. */
+/** The payload stays, masked as it is, for the person who looks after it, until the row is purged. */
 export function markUpdateDead(
   db: Db,
   claimed: ClaimedUpdate,
@@ -131,6 +172,7 @@ export function markUpdateDead(
   const { failures, error } = death;
   return change(db, claimed, {
     state: 'dead',
+    sealed_words: null,
     failures,
     error: storableError(error),
     lease_until: null,

@@ -3,6 +3,7 @@ import { type Api, GrammyError } from 'grammy';
 import type { Db } from '../../platform/database.ts';
 import { acquireLease, releaseLease } from '../../platform/lease.ts';
 import type { Logger } from '../../platform/log.ts';
+import type { SealKeys } from '../../platform/seal.ts';
 import { createLoop, type Loop } from '../bot-loop.ts';
 import { type CodeTaker, storeUpdates } from './inbox-store.ts';
 import { delayAfterTrouble, isWebhookInTheWay, type Trouble, troubleOf } from './poller-pace.ts';
@@ -32,6 +33,7 @@ export type PollerDeps = {
   onStored: () => void;
   log: Logger;
   takeCode?: CodeTaker;
+  secretKeys?: SealKeys;
   random?: () => number;
 };
 
@@ -121,7 +123,7 @@ async function pollOnce(deps: PollerDeps, session: Session, stopping: AbortSigna
     session.webhookIsGone = true;
     const updates = await getUpdates(deps.api, session, signal);
     if (updates.length === 0) return;
-    const stored = await storeUpdates(deps.db, updates, deps.takeCode);
+    const stored = await storeUpdates(deps.db, updates, deps.takeCode, deps.secretKeys);
     session.offset = Math.max(...updates.map((update) => update.update_id)) + 1;
     if (stored > 0) deps.onStored();
   } finally {

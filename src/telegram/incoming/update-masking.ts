@@ -1,6 +1,6 @@
 import type { MessageEntity, Update } from '@grammyjs/types';
 import { maskCustomerTokens } from '../../people/customer-token.ts';
-import { scrubText } from '../../platform/scrub.ts';
+import { hasOnlyAddresses, maskAddresses, scrubText } from '../../platform/scrub.ts';
 import { kindOf } from './update-lane.ts';
 
 export const MASKED_CODE = '••••••';
@@ -24,13 +24,37 @@ export function maskUpdate(update: Update): Update {
   return maskValue(update, isPrivate) as Update;
 }
 
+type Typed = { updateId: number; personId: number; text: string };
+
 /** Six digits that somebody typed to us in private themselves; null for everything else. */
 export function readTypedCode(update: Update): { updateId: number; personId: number; code: string } | null {
+  const typed = readTyped(update);
+  if (typed === null || !SIX_DIGITS.test(typed.text)) return null;
+  return { updateId: typed.updateId, personId: typed.personId, code: typed.text.replace(/\D/g, '') };
+}
+
+/** Words that somebody typed to us in private themselves and in which e-mail addresses, and nothing else, are masked; null for everything else. */
+export function readTypedAddress(update: Update): { updateId: number; personId: number; words: string } | null {
+  const typed = readTyped(update);
+  if (typed === null) return null;
+  const words = storableText(typed.text);
+  return maySeal(words) ? { updateId: typed.updateId, personId: typed.personId, words } : null;
+}
+
+function readTyped(update: Update): Typed | null {
   const { message } = update;
   if (message?.chat?.type !== 'private' || message.from?.id !== message.chat.id) return null;
-  if (typeof message.text !== 'string' || !SIX_DIGITS.test(message.text)) return null;
+  if (typeof message.text !== 'string') return null;
   if (message.forward_origin !== undefined || 'forward_date' in message) return null;
-  return { updateId: update.update_id, personId: message.from.id, code: message.text.replace(/\D/g, '') };
+  return { updateId: update.update_id, personId: message.from.id, text: message.text };
+}
+
+/** Beside an address six digits may be a code, although among other words they are none. */
+const SIX_DIGITS_AMONG_WORDS = /(?<!\d)(?:\d[\s\p{Cf}\p{Pd}.]*){6}(?!\d)/u;
+
+function maySeal(words: string): boolean {
+  if (!hasOnlyAddresses(words) || maskCustomerTokens(words) !== words) return false;
+  return words.search(FACTOR_SECRET) < 0 && !SIX_DIGITS_AMONG_WORDS.test(maskAddresses(words, '@'));
 }
 
 function isFromPrivateChat(update: Update): boolean {

@@ -3,13 +3,21 @@ import type { Update } from '@grammyjs/types';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Db } from '../../platform/database.ts';
 import type { Logger } from '../../platform/log.ts';
+import type { SealKeys } from '../../platform/seal.ts';
 import { type CodeTaker, storeUpdates } from './inbox-store.ts';
 
 export const WEBHOOK_PATH = '/telegram/webhook';
 const SECRET_HEADER = 'x-telegram-bot-api-secret-token';
 const RETRY_AFTER_SECONDS = 2;
 
-export type WebhookDeps = { db: Db; secret: string; onStored: () => void; log: Logger; takeCode?: CodeTaker };
+export type WebhookDeps = {
+  db: Db;
+  secret: string;
+  onStored: () => void;
+  log: Logger;
+  takeCode?: CodeTaker;
+  secretKeys?: SealKeys;
+};
 
 /**
  * The door for Telegram's posts. It only stores: whatever the handlers do later, Telegram has its 200 as soon as the update
@@ -60,7 +68,7 @@ function parseUpdate(body: unknown): Update | null {
 
 async function tryToStore(deps: WebhookDeps, update: Update): Promise<boolean> {
   try {
-    if ((await storeUpdates(deps.db, [update], deps.takeCode)) > 0) deps.onStored();
+    if ((await storeUpdates(deps.db, [update], deps.takeCode, deps.secretKeys)) > 0) deps.onStored();
     return true;
   } catch (error) {
     deps.log.error({ err: error, updateId: update.update_id }, 'an update could not be stored');

@@ -2,8 +2,15 @@ import type { Update } from '@grammyjs/types';
 import { GrammyError, HttpError } from 'grammy';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { createLog } from '../../../src/platform/log.ts';
+import type { SealKeys } from '../../../src/platform/seal.ts';
 import { createInbox, type DeadUpdate, type InboxDeps, runInboxOnce } from '../../../src/telegram/incoming/inbox.ts';
-import { claimUpdates, markUpdateDone, purgeInbox, storeUpdates } from '../../../src/telegram/incoming/inbox-store.ts';
+import {
+  claimUpdates,
+  findTypedWords,
+  markUpdateDone,
+  purgeInbox,
+  storeUpdates,
+} from '../../../src/telegram/incoming/inbox-store.ts';
 import { createTestDatabase } from '../../database.ts';
 
 const { db } = await createTestDatabase();
@@ -74,6 +81,61 @@ describe('storing', () => {
 
   test('nothing to store is no insert', async () => {
     expect(await storeUpdates(db, [])).toBe(0);
+  });
+});
+
+describe('what the team types with an address in it', () => {
+  const KEYS: SealKeys = [Buffer.alloc(32, 'seal')];
+  const inPrivate = (id: number, text: string, from = ANN) => {
+    const update = said(id, text, from);
+    return { ...update, message: { ...update.message, chat: { id: from, type: 'private' } } } as unknown as Update;
+  };
+  const store = (update: Update) => storeUpdates(db, [update], undefined, KEYS);
+  const typed = () => findTypedWords(db, KEYS, 1);
+
+  beforeEach(async () => {
+    await db.deleteFrom('person').execute();
+    await db.insertInto('person').values({ telegram_id: ANN, role: 'engineer' }).execute();
+  });
+
+  test('is kept sealed beside what is masked, and no longer than that', async () => {
+    await store(inPrivate(1, '/override anna@example.com'));
+    const row = await read(1);
+    expect(JSON.stringify(row.payload)).not.toContain('anna@example.com');
+    expect(row.sealed_words!.toString('latin1')).not.toContain('anna');
+    expect(await typed()).toBe('/override anna@example.com');
+    await runInboxOnce(depsWith());
+    expect(await read(1)).toMatchObject({ state: 'done', sealed_words: null });
+  });
+
+  test('is gone when the update is dead', async () => {
+    await store(inPrivate(1, 'anna@example.com'));
+    await db.updateTable('telegram_update').set({ failures: 4 }).execute();
+    await runInboxOnce(
+      depsWith(async () => {
+        throw new Error('no');
+      }),
+    );
+    expect(await read(1)).toMatchObject({ state: 'dead', sealed_words: null });
+  });
+
+  test('is not read under another key', async () => {
+    await store(inPrivate(1, 'anna@example.com'));
+    expect(await findTypedWords(db, [Buffer.alloc(32, 'other')], 1)).toBeNull();
+  });
+
+  test('is not kept of anybody else, of one who was removed, in the group, or beside a code or a card number', async () => {
+    const kept = async (update: Update) => {
+      await db.deleteFrom('telegram_update').execute();
+      await store(update);
+      return (await read(1)).sealed_words;
+    };
+    expect(await kept(inPrivate(1, 'anna@example.com', BEN))).toBeNull();
+    expect(await kept(said(1, 'anna@example.com'))).toBeNull();
+    expect(await kept(inPrivate(1, 'anna@example.com 493817'))).toBeNull();
+    expect(await kept(inPrivate(1, 'anna@example.com 4242 4242 4242 4242'))).toBeNull();
+    await db.updateTable('person').set({ active: false }).execute();
+    expect(await kept(inPrivate(1, 'anna@example.com'))).toBeNull();
   });
 });
 

@@ -1,7 +1,7 @@
 import type { Update } from '@grammyjs/types';
 import { describe, expect, test } from 'vitest';
 import { kindOf, laneOf } from '../../../src/telegram/incoming/update-lane.ts';
-import { maskUpdate } from '../../../src/telegram/incoming/update-masking.ts';
+import { maskUpdate, readTypedAddress } from '../../../src/telegram/incoming/update-masking.ts';
 
 const group = { id: -100, type: 'supergroup', title: 'Engineering' };
 const ann = { id: 7, is_bot: false, first_name: 'Ann' };
@@ -103,6 +103,39 @@ describe('what is masked before it is written down', () => {
       callback_query: { id: '123456', from: ann, data: 't:1001:ack:123456', message: { chat: group } },
     });
     expect(maskUpdate(press)).toEqual(press);
+  });
+});
+
+describe('words that may be kept sealed', () => {
+  const chat = { id: 7, type: 'private' };
+  const typed = (text: string, fields: object = {}, place: object = chat) =>
+    readTypedAddress(message({ text, ...fields }, place));
+
+  test.each(['anna@example.com', '/override anna@example.com', 'auth0|a.b+c@example.com', '493817@example.com'])(
+    'an address, and nothing else that is masked: %s',
+    (text) => expect(typed(text)).toEqual({ updateId: 1, personId: 7, words: text }),
+  );
+
+  test.each([
+    ['no address', 'anna'],
+    ['a code', '493817'],
+    ['a code beside an address', 'anna@example.com 493817'],
+    ['a code in groups beside an address', '493 817\nanna@example.com'],
+    ['a code with dots beside an address', 'anna@example.com 49.38.17'],
+    ['a card number beside an address', 'anna@example.com 4242 4242 4242 4242'],
+    ['a card number as an address', '4242424242424242@example.com'],
+    ['an authenticator’s secret beside an address', 'anna@example.com ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'],
+    ['a customer’s token beside an address', `/start c_${'aB3-_'.repeat(6)} anna@example.com`],
+    ['a password in a URL', 'postgres://anna:secret@db.example.com'],
+    ['a bearer token', 'anna@example.com Bearer eyJhbGciOiJIUzI1NiJ9'],
+    ['a signing secret', 'anna@example.com whsec_c29tZWJvZHk'],
+    ['a bot’s token', `anna@example.com 7654321:${'A'.repeat(35)}`],
+  ])('%s is not among them', (_, text) => expect(typed(text)).toBeNull());
+
+  test('what is said in the group, forwarded, or a caption is not among them', () => {
+    expect(typed('anna@example.com', {}, group)).toBeNull();
+    expect(typed('anna@example.com', { forward_origin: { type: 'hidden_user' } })).toBeNull();
+    expect(readTypedAddress(message({ caption: 'anna@example.com' }, chat))).toBeNull();
   });
 });
 
