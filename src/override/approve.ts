@@ -15,8 +15,9 @@ import {
   REVIEW_WITHIN_MS,
 } from './override-decision.ts';
 import type { OverrideDeps } from './override-deps.ts';
+import { markApproved, markRefused, markReviewed } from './override-mark-store.ts';
 import { redrawApproval, tellPerson, tellRequester, tellTeam } from './override-notices.ts';
-import { lockOverride, markApproved, markRefused, markReviewed, type Override, readNow } from './override-store.ts';
+import { lockOverride, type Override, readNow } from './override-store.ts';
 import { overrideName, utcTime } from './override-words.ts';
 
 type Trx = Transaction<Schema>;

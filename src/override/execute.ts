@@ -7,16 +7,9 @@ import type { Actor } from '../people/person.ts';
 import type { Schema } from '../platform/schema.ts';
 import { isChanged } from './override-decision.ts';
 import type { OverrideDeps } from './override-deps.ts';
+import { markExecuted, markExpired, markSettled, overrideDeadEvents } from './override-mark-store.ts';
 import { describeExecution, redrawApproval, tellRequester } from './override-notices.ts';
-import {
-  lockOverride,
-  markExecuted,
-  markExpired,
-  markSettled,
-  type Override,
-  overrideDeadEvents,
-  readNow,
-} from './override-store.ts';
+import { lockOverride, type Override, readNow } from './override-store.ts';
 import { overrideName } from './override-words.ts';
 import { tellIfKnown, tellTakenBack } from './tell-customer.ts';
 

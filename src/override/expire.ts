@@ -3,8 +3,9 @@ import type { Schema } from '../platform/schema.ts';
 import { listApproved, listDueReminders, listOverdueRequests, listPaidDebts, listUntoldEnds } from './debt-query.ts';
 import { executeOverride, REMIND_DEBT_MS, REMIND_GLASS_MS, settleDebt } from './execute.ts';
 import type { OverrideDeps } from './override-deps.ts';
+import { markExpired, markReminded } from './override-mark-store.ts';
 import { redrawApproval, tellRequester, tellTeam } from './override-notices.ts';
-import { lockOverride, markExpired, markReminded, type Override, readNow } from './override-store.ts';
+import { lockOverride, type Override, readNow } from './override-store.ts';
 import { overrideName, utcTime } from './override-words.ts';
 import { tellEnded } from './tell-customer.ts';
 

@@ -2,8 +2,9 @@ import type { Transaction } from 'kysely';
 import type { Actor } from '../people/person.ts';
 import type { Schema } from '../platform/schema.ts';
 import type { OverrideDeps } from './override-deps.ts';
+import { markEndTold } from './override-mark-store.ts';
 import { type CustomerNews, tellCustomer, tellPerson } from './override-notices.ts';
-import { findStanding, lockOverride, markEndTold, type Override } from './override-store.ts';
+import { findStanding, lockOverride, type Override } from './override-store.ts';
 import { overrideName } from './override-words.ts';
 
 type Trx = Transaction<Schema>;

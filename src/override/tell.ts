@@ -1,7 +1,8 @@
 import type { UserTelling } from '../delivery/tell-user.ts';
 import type { Db } from '../platform/database.ts';
 import { listUntold } from './debt-query.ts';
-import { markTold, markUntold, readNow } from './override-store.ts';
+import { markTold, markUntold } from './override-mark-store.ts';
+import { readNow } from './override-store.ts';
 
 const NOT_NOW_MS = 2_000;
 const RETRY_BASE_MS = 2_000;
