@@ -9,6 +9,7 @@ import pg from 'pg';
 import { type Browser, type Page, chromium as playwright } from 'playwright-core';
 import type { ChatMessage } from '../sandbox/telegram/chat-message.ts';
 import { ANN, BEN, ENGINEERING_CHAT_ID as GROUP } from '../sandbox/telegram/world.ts';
+import { eventually } from './world/eventually.ts';
 import { freePort } from './world/free-port.ts';
 
 /**
@@ -166,16 +167,13 @@ async function letCodesGrowOld(): Promise<void> {
 }
 
 /** The bot's latest message there that shows it, as soon as there is one. */
-async function find(chat: number, shows: RegExp): Promise<ChatMessage> {
-  const until = Date.now() + WITHIN_MS;
-  for (;;) {
+function find(chat: number, shows: RegExp): Promise<ChatMessage> {
+  return eventually(async () => {
     const messages = await listMessages(chat);
     const found = messages.findLast(({ from, text }) => from.isBot && shows.test(text));
     if (found) return found;
-    if (Date.now() > until)
-      throw new Error(`no message shows ${shows}; the last are ${messages.slice(-3).map((one) => one.text)}`);
-    await wait(50);
-  }
+    throw new Error(`no message shows ${shows}; the last are ${messages.slice(-3).map((one) => one.text)}`);
+  }, WITHIN_MS);
 }
 
 async function listMessages(chat: number): Promise<ChatMessage[]> {

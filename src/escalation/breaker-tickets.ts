@@ -32,13 +32,11 @@ import { breakerCause, isOutage } from './fingerprint.ts';
 import { mergeTicket } from './merge-ticket.ts';
 import { resolvedTooEarly } from './open-ticket.ts';
 import { graver, severityOf } from './severity.ts';
+import { listDoneTickets } from './ticket-event-store.ts';
+import { type LockedTicket, lockOpenTickets, lockTicket } from './ticket-lock-store.ts';
 import {
   appendLog,
   insertTicket,
-  type LockedTicket,
-  listDoneTickets,
-  lockOpenTickets,
-  lockTicket,
   markOpen,
   markPicture,
   markResolved,

@@ -1,6 +1,7 @@
 import type { Transaction } from 'kysely';
 import type { Schema } from '../platform/schema.ts';
-import { appendLog, markMerged, type StateChange, takeOverTwin } from './ticket-store.ts';
+import { appendLog, markMerged, type StateChange } from './ticket-store.ts';
+import { takeOverTwin } from './ticket-twin-store.ts';
 import { ticketName } from './ticket-view.ts';
 
 /** One ticket's failures become another's, and both say so. The caller holds the locks of their events, their causes and both tickets. */

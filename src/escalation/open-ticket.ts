@@ -5,17 +5,13 @@ import type { Schema, Severity } from '../platform/schema.ts';
 import { findHeir } from './breaker-ticket-query.ts';
 import { breakerCause, type Cause, fingerprintOf, isOutage } from './fingerprint.ts';
 import { graver, MANY_PEOPLE, severityOf } from './severity.ts';
+import { countPeopleWaiting, listDoneTickets } from './ticket-event-store.ts';
+import { type LockedTicket, lockLatestTicket, lockOpenTickets, lockTicket } from './ticket-lock-store.ts';
 import {
   appendLog,
   attachFailures,
-  countPeopleWaiting,
   insertTicket,
   keepSample,
-  type LockedTicket,
-  listDoneTickets,
-  lockLatestTicket,
-  lockOpenTickets,
-  lockTicket,
   markOpen,
   markResolved,
   markSample,

@@ -7,24 +7,12 @@ import type { Schema } from '../platform/schema.ts';
 import { scrubText } from '../platform/scrub.ts';
 import { isBreakerHoldingOn } from './breaker-ticket-query.ts';
 import { mergeTicket } from './merge-ticket.ts';
+import { lockDeadEvents, settleDeadEvents, unsettleDeadEvents } from './ticket-event-store.ts';
+import { type LockedTicket, lockCause, lockTicket } from './ticket-lock-store.ts';
 import { findTicket } from './ticket-query.ts';
 import { findStanding, type TicketStanding } from './ticket-standing-query.ts';
-import {
-  appendLog,
-  findOpenTwin,
-  insertActOnce,
-  type LockedTicket,
-  lockCause,
-  lockDeadEvents,
-  lockTicket,
-  markAcknowledged,
-  markLatestOfCause,
-  markOpen,
-  markPicture,
-  markResolved,
-  settleDeadEvents,
-  unsettleDeadEvents,
-} from './ticket-store.ts';
+import { appendLog, insertActOnce, markAcknowledged, markOpen, markPicture, markResolved } from './ticket-store.ts';
+import { findOpenTwin, markLatestOfCause } from './ticket-twin-store.ts';
 import { type TicketView, ticketName } from './ticket-view.ts';
 
 type Trx = Transaction<Schema>;

@@ -5,11 +5,9 @@ import { lockEventsOn } from './breaker-ticket-store.ts';
 import { mergeTicket } from './merge-ticket.ts';
 import { isGraver } from './severity.ts';
 import { type ActRequest, type ActResult, act, actWithin } from './ticket-acts.ts';
+import { lockCausesOf, lockOpenTickets, lockTicket } from './ticket-lock-store.ts';
 import { findTicket } from './ticket-query.ts';
 import {
-  lockCausesOf,
-  lockOpenTickets,
-  lockTicket,
   markAcknowledged,
   markAsked,
   markConfirmed,

@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely';
-import { appendLog, lockTicket, markResolved } from '../escalation/ticket-store.ts';
+import { lockTicket } from '../escalation/ticket-lock-store.ts';
+import { appendLog, markResolved } from '../escalation/ticket-store.ts';
 import { putNotice } from '../notice/notice-store.ts';
 import type { Actor } from '../people/person.ts';
 import type { Clock } from '../platform/clock.ts';

@@ -22,11 +22,13 @@ beforeEach(() => {
   dependency = `provider:${count}`;
 });
 
+let replicas = 0;
+
 /** Opens for a minute unless told otherwise. */
 function startReplica(options: Partial<BreakersOptions> & { openMs?: number } = {}): Promise<Breakers> {
   const { openMs = 60_000, ...others } = options;
   const settings = completeSettings({ ...DEFAULT_BREAKER, openMs, openMsMax: 60_000 }, 10_000);
-  const replica = `replica-${Math.random()}`;
+  const replica = `replica-${++replicas}`;
   return startReplicaOn(url, { replica, settingsOf: () => settings, dependencies: [dependency], ...others });
 }
 
