@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import chromium from '@sparticuz/chromium';
 import pg from 'pg';
 import { type Browser, type Page, chromium as playwright } from 'playwright-core';
