@@ -149,10 +149,14 @@ export function createWorker(deps: WorkerDeps): Worker {
     return run;
   }
 
-  /** One call that hangs keeps one slot; the slots of the events claimed with it are free as soon as those are done. */
+  /**
+   * One call that hangs keeps one slot; the slots of the events claimed with it are free as soon as those are done. Slots for calls come
+   * free one by one, and are gathered; the place of a batch is wanted at once while a backlog is worked off.
+   */
   function letGo(events: ClaimedEvent[]): void {
     for (const event of events) if (held.get(event.id) === event) held.delete(event.id);
-    loop.wake();
+    if (thereMayBeMore && !deps.activation) loop.hurry();
+    else loop.wake();
   }
 
   /** What could not be finished because the database was away goes back untouched as soon as it is there again. */

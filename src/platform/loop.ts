@@ -1,6 +1,10 @@
-import { setTimeout as wait } from 'node:timers/promises';
-
-export type Loop = { start: () => void; stop: () => Promise<void>; wake: () => void };
+export type Loop = {
+  start: () => void;
+  stop: () => Promise<void>;
+  wake: () => void;
+  /** Wakes it without gathering: there is enough to do already. */
+  hurry: () => void;
+};
 
 /** After a failure the world may need a moment. */
 const PAUSE_AFTER_ERROR_MS = 500;
@@ -13,7 +17,7 @@ export function createLoop(options: {
   /** Answers how much it found to do. */
   work: () => Promise<number>;
   pollMs: number;
-  /** After a wake-up at rest: what comes within this time shares the run. */
+  /** After a wake-up at rest: what comes within this time shares the run. Who hurries does not wait for it. */
   gatherMs?: number;
   onError: (error: unknown) => void;
 }): Loop {
@@ -21,14 +25,17 @@ export function createLoop(options: {
   let ended: Promise<void> = Promise.resolve();
   let endRest: () => void = () => {};
   let woken = false;
+  let hurried = false;
+  let gathering = false;
 
   async function run(): Promise<void> {
     while (running) {
       woken = false;
+      hurried = false;
       const restMs = await workOnce();
       if (!running || woken || restMs === 0) continue;
       await rest(restMs);
-      if (running && woken && options.gatherMs) await wait(options.gatherMs);
+      if (running && woken && !hurried && options.gatherMs) await gather(options.gatherMs);
     }
   }
 
@@ -39,6 +46,12 @@ export function createLoop(options: {
       options.onError(error);
       return PAUSE_AFTER_ERROR_MS;
     }
+  }
+
+  async function gather(ms: number): Promise<void> {
+    gathering = true;
+    await rest(ms);
+    gathering = false;
   }
 
   function rest(ms: number): Promise<void> {
@@ -52,6 +65,12 @@ export function createLoop(options: {
   }
 
   function wake(): void {
+    woken = true;
+    if (!gathering) endRest();
+  }
+
+  function hurry(): void {
+    hurried = true;
     woken = true;
     endRest();
   }
@@ -67,7 +86,7 @@ export function createLoop(options: {
     await ended;
   }
 
-  return { start, stop, wake };
+  return { start, stop, wake, hurry };
 }
 
 /** Runs `work` every `ms`, skipping a turn while the last one still runs. Answers how to end it. */

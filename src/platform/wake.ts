@@ -91,6 +91,9 @@ function createListeners() {
   };
 }
 
+/** A hint may get lost with the server's memory: its commit waits for no disk, and nobody's flush waits behind it. */
+const NOTIFY = "select set_config('synchronous_commit', 'off', true), pg_notify($1, $2)";
+
 /** The first call notifies at once; calls within the interval share one more at its end. */
 function createNotifier({ pool, log }: WakeOptions, origin: string) {
   const resting = new Map<WakeTopic, { timer: NodeJS.Timeout; again: boolean }>();
@@ -109,7 +112,7 @@ function createNotifier({ pool, log }: WakeOptions, origin: string) {
     }, NOTIFY_INTERVAL_MS);
     resting.set(topic, { timer, again: false });
     pool
-      .query('select pg_notify($1, $2)', [CHANNEL, `${topic} ${origin}`])
+      .query(NOTIFY, [CHANNEL, `${topic} ${origin}`])
       .catch((err) => log.debug({ err, topic }, 'could not wake the other replicas; they will find it by polling'));
   }
 
