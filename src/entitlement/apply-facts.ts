@@ -208,7 +208,8 @@ export async function foldUsers(
 ): Promise<void> {
   await lockUsers(trx, userIds);
   const others = await listFactsOfUsers(trx, userIds, told.eventIds);
-  const before = groupByUser(await listEntitlements(trx, userIds));
+  // Everything that somebody has comes from a fact: whose first facts these are has nothing yet.
+  const before = groupByUser(await listEntitlements(trx, [...others.keys()]));
   const changed = userIds.flatMap((userId) => {
     const facts = [...(others.get(userId) ?? []), ...(told.facts.get(userId) ?? [])];
     return changesOf(userId, foldFeatures(facts, plans), before.get(userId) ?? []);

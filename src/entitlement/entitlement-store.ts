@@ -18,6 +18,7 @@ export type Entitlement = {
 
 /** Looked up user by user: see `listFactsOfUsers`. */
 export async function listEntitlements(db: Kysely<Schema>, userIds: string[]): Promise<Entitlement[]> {
+  if (userIds.length === 0) return [];
   const { rows } = await sql<Entitlement>`
     select e.user_id as "userId", e.feature, e.since, e.until, e.revoked, e.revision, e.sent_revision as "sentRevision"
     from unnest(${arrayOf(userIds, 'text')}) as wanted(user_id)
@@ -52,8 +53,10 @@ export async function writeEntitlements(trx: Trx, changed: ChangedEntitlement[])
 async function insertEntitlements(trx: Trx, added: ChangedEntitlement[]): Promise<void> {
   if (added.length === 0) return;
   const names = [...new Set(added.map((one) => one.feature))].sort();
-  await sql`insert into feature (name) select unnest(${names}::text[]) on conflict do nothing`.execute(trx);
   await sql`
+    with named as (
+      insert into feature (name) select unnest(${names}::text[]) on conflict do nothing
+    )
     insert into entitlement (user_id, feature, since, until, revoked, revision)
     select *, 1 from ${rowsOf(added, CHANGED)} as added`.execute(trx);
 }
