@@ -9,6 +9,7 @@ export type FinishedEvent = {
   provider: string;
   id: number;
   claimId: string;
+  receivedAt: Date;
   state: EventState;
   reason: DeadReason | null;
   errorFamily: string | null;
@@ -58,7 +59,7 @@ const FINISHED = {
 export async function writeFinished(trx: Trx, events: FinishedEvent[]): Promise<WrittenEvent[]> {
   if (events.length === 0) return [];
   const input = events.map((event) => ({ ...event, wasTried: event.attempt !== null }));
-  const { rows } = await sql<Omit<WrittenEvent, 'provider' | 'state'>>`
+  const { rows } = await sql<Written>`
     with input as (
       select * from ${rowsOf(input, FINISHED)}
         as i(id, state, reason, error_family, delay_ms, counts_as_try, failed_probes, was_tried)
@@ -82,13 +83,29 @@ export async function writeFinished(trx: Trx, events: FinishedEvent[]): Promise<
       from done where seconds is not null group by 3, 4, 5 order by 3, 4, 5
       on conflict (minute, share, provider, state, quarter) do update set events = m.events + excluded.events
     )${writingAttempts(events)}
-    select id, ticket_id as "ticketId", redrive_id as "redriveId", seconds as "finishedAfterSeconds" from done`.execute(
-    trx,
-  );
-  const byId = new Map(events.map((event) => [event.id, event]));
-  return rows.map((row) => {
-    const { provider, state } = byId.get(row.id)!;
-    return { provider, state, ...row };
+    select (select at from moment) as at, case when count(*) < ${events.length} then coalesce(to_json(array_agg(id)), '[]') end as only,
+      json_agg(json_build_object('id', id, 'ticketId', ticket_id, 'redriveId', redrive_id))
+        filter (where ticket_id is not null or redrive_id is not null) as marked
+    from done`.execute(trx);
+  return describeWritten(events, rows[0]!);
+}
+
+/** Mostly all of the events were ours still and few hang on anything, so that is all the server says of them. */
+type Written = {
+  at: Date;
+  /** Of those that were written, where some were not. */
+  only: number[] | null;
+  marked: { id: number; ticketId: number | null; redriveId: number | null }[] | null;
+};
+
+function describeWritten(events: FinishedEvent[], { at, only, marked }: Written): WrittenEvent[] {
+  const written = only === null ? events : events.filter(({ id }) => only.includes(id));
+  const marks = new Map(marked?.map((mark) => [mark.id, mark]));
+  return written.map(({ provider, id, state, receivedAt }) => {
+    const { ticketId = null, redriveId = null } = marks.get(id) ?? {};
+    const isOver = state !== 'pending' && state !== 'retrying';
+    const finishedAfterSeconds = isOver ? (at.getTime() - receivedAt.getTime()) / 1000 : null;
+    return { provider, id, state, ticketId, redriveId, finishedAfterSeconds };
   });
 }
 

@@ -134,11 +134,12 @@ function causeOf(outcome: Dying): Cause {
 }
 
 function toRow(outcome: Outcome): FinishedEvent {
-  const { provider, id, claimId } = outcome.event;
+  const { provider, id, claimId, receivedAt } = outcome.event;
   const base = {
     provider,
     id,
     claimId,
+    receivedAt,
     attempt: outcome.attempt,
     reason: null,
     delayMs: null,

@@ -18,9 +18,9 @@ export type Worker = {
 };
 
 /** Without a product to tell, a claim and its finish are one statement each for this many events. */
-const BATCH = 700;
-/** While one batch is folded here and one waits for the disk, the server still has two to work on. Their users' locks share a table: see decision 010. */
-const BATCHES_AT_ONCE = 4;
+const BATCH = 1_200;
+/** While one batch is folded here and one waits for the disk, the server still has one to work on. Their users' locks share a table: see decision 010. */
+const BATCHES_AT_ONCE = 3;
 /** Retries fall due without anybody waking us, and a wake-up may get lost. */
 const POLL_MS = 100;
 /** At a few hundred webhooks a second this halves the transactions, and nobody notices it in the time until a payment is applied. */
