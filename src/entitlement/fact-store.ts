@@ -44,7 +44,7 @@ export async function upsertPayments(trx: Trx, drafts: PaymentDraft[]): Promise<
         currency: 'text',
         payerCountry: 'text',
         receivedAt: 'timestamptz',
-      })} as d(provider, transaction_id) order by provider, transaction_id
+      })} as d(provider, transaction_id) order by transaction_id, provider
       on conflict (provider, transaction_id) do update set
         user_id = coalesce(payment.user_id, excluded.user_id),
         subscription_id = coalesce(payment.subscription_id, excluded.subscription_id),
@@ -76,7 +76,7 @@ export async function upsertSubscriptions(trx: Trx, drafts: SubscriptionDraft[])
       subscriptionId: 'text',
       userId: 'text',
       receivedAt: 'timestamptz',
-    })} as d(provider, subscription_id) order by provider, subscription_id
+    })} as d(provider, subscription_id) order by subscription_id, provider
     on conflict (provider, subscription_id) do update set
       user_id = coalesce(subscription.user_id, excluded.user_id),
       first_received_at = least(subscription.first_received_at, excluded.first_received_at)
@@ -153,7 +153,7 @@ function insertionOf(facts: NewFact[]): RawBuilder<unknown> {
       at: 'timestamptz',
       receivedAt: 'timestamptz',
       detail: 'jsonb',
-    })} as f(provider, subject, effect) order by provider, subject, effect`;
+    })} as f(provider, subject, effect) order by subject, provider, effect`;
 }
 
 export type KnownFact = FactKey & { eventId: number; amountMinor: number | null; currency: string | null };
