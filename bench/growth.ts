@@ -11,7 +11,7 @@ export async function measureGrowth(bench: Bench): Promise<Measured> {
   const fullUrl = await bench.place.createDatabase();
   await fillLedger(fullUrl, { count: events, eventsPerUser: 3, state: 'applied', series: 'growth' });
   bench.say(`growth: ${events.toLocaleString('en-US')} events are stored`);
-  const rounds = await byTurns(['empty', 'full'], bench.quick ? 2 : 5, async (name) => {
+  const rounds = await byTurns(['empty', 'full'], bench.quick ? 2 : 9, async (name) => {
     const round = await (name === 'full' ? measureOn(bench, fullUrl) : measureOnNew(bench));
     bench.say(`growth, ${name}: ${Math.round(round.rate)}/s`);
     return round;
@@ -47,8 +47,9 @@ async function measureOnNew(bench: Bench) {
 
 async function measureOn(bench: Bench, databaseUrl: string) {
   const service = await startService(databaseUrl, 'intake');
-  // Longer than elsewhere: after a checkpoint each page goes whole into the log once, which comes every few minutes and not every few seconds.
-  const times = bench.quick ? { warmUpSeconds: 1, seconds: 1 } : { warmUpSeconds: 10, seconds: 20 };
+  // The warm-up is longer than elsewhere: after a checkpoint each page goes whole into the log once, which comes every few minutes and not
+  // every few seconds. Neighbouring rounds differ by more than what is to be seen, so there are many of them.
+  const times = bench.quick ? { warmUpSeconds: 1, seconds: 1 } : { warmUpSeconds: 10, seconds: 12 };
   const round = await measureFullLoad(bench, service, { databaseUrl, ...times });
   await service.stop();
   return round;

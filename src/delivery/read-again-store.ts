@@ -31,9 +31,10 @@ export async function writeReading(
     )
     .executeTakeFirstOrThrow();
   if (numUpdatedRows === 0n || reading.transactionId === null) return;
-  await trx
-    .insertInto('event_of_transaction')
-    .values({ transaction_key: sql`transaction_key(${reading.transactionId})`, event_id: event.id })
-    .onConflict((oc) => oc.doNothing())
-    .execute();
+  await sql`
+    insert into event_of_transaction (transaction_key, event_id)
+    select transaction_key(${reading.transactionId}), ${event.id}
+    where not exists (
+      select from event_of_transaction where transaction_key = transaction_key(${reading.transactionId}) and event_id = ${event.id}
+    )`.execute(trx);
 }
