@@ -99,7 +99,8 @@ type Written = {
 };
 
 function describeWritten(events: FinishedEvent[], { at, only, marked }: Written): WrittenEvent[] {
-  const written = only === null ? events : events.filter(({ id }) => only.includes(id));
+  const ids = only && new Set(only);
+  const written = ids === null ? events : events.filter(({ id }) => ids.has(id));
   const marks = new Map(marked?.map((mark) => [mark.id, mark]));
   return written.map(({ provider, id, state, receivedAt }) => {
     const { ticketId = null, redriveId = null } = marks.get(id) ?? {};

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { claimEvents } from '../../src/delivery/claim-store.ts';
 import { readMalformed } from '../../src/delivery/read-again.ts';
@@ -40,8 +41,9 @@ const readRow = (id: number) =>
     .select(['kind', 'user_id', 'transaction_id', 'error_family'])
     .where('id', '=', id)
     .executeTakeFirstOrThrow();
-const isFoundByTransaction = async (id: number) =>
-  (await db.selectFrom('event_of_transaction').select('event_id').where('event_id', '=', id).execute()).length > 0;
+const timesFoundByTransaction = async (id: number) =>
+  (await db.selectFrom('event_of_transaction').select('event_id').where('event_id', '=', id).execute()).length;
+const isFoundByTransaction = async (id: number) => (await timesFoundByTransaction(id)) > 0;
 
 test('what can be read now is written down, and found by its transaction', async () => {
   const event = await claimMalformed();
@@ -53,6 +55,13 @@ test('what can be read now is written down, and found by its transaction', async
     error_family: null,
   });
   expect(await isFoundByTransaction(event.id)).toBe(true);
+});
+
+test('what its transaction led to already is noted once', async () => {
+  const event = await claimMalformed();
+  await sql`insert into event_of_transaction values (transaction_key('tx_1'), ${event.id})`.execute(db);
+  await readMalformed(db, event, readable);
+  expect(await timesFoundByTransaction(event.id)).toBe(1);
 });
 
 test('what still cannot be read stays as it is', async () => {
