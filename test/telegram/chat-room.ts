@@ -97,6 +97,11 @@ export async function createChatRoom(
   });
 
   const telegram = () => room.sandbox.telegram;
+  /** The bot's last message in somebody's private chat. */
+  const last = (personId = ANN) =>
+    telegram()
+      .messages(personId)
+      .findLast((message) => message.from.isBot)!;
   const lastId = (chatId: number) => telegram().messages(chatId).at(-1)?.messageId ?? 0;
 
   const settle = () =>
@@ -135,6 +140,12 @@ export async function createChatRoom(
         (message) => message.messageId > before && message.from.id === telegram().bot.id,
       );
     },
+    last,
+    /** What stands on the buttons of the bot's last message. */
+    labels: () =>
+      last()
+        .buttons.flat()
+        .map((button) => button.text),
     /** Everything said and pressed so far has been handled. */
     settle,
     /** An update that no person could send from the chat page; handled when this ends. */

@@ -9,14 +9,10 @@ vi.setConfig({ testTimeout: 20_000 });
 let aheadMs = 0;
 const clock = { now: () => new Date(Date.now() + aheadMs) };
 const chat = await createChatRoom({ clock }, { asksForCodes: true });
-const { open, ask, telegram, settle, db } = chat;
+const { open, ask, telegram, settle, db, last } = chat;
 
 const STEP_MS = 30_000;
 const codeOf = (person: number) => telegram().code(person, Math.round(aheadMs / STEP_MS));
-const last = (person = ANN) =>
-  telegram()
-    .messages(person)
-    .findLast((message) => message.from.isBot)!;
 const lastWithButtons = (person: number) =>
   telegram()
     .messages(person)

@@ -13,7 +13,7 @@ vi.setConfig({ testTimeout: 20_000 });
 let aheadMs = 0;
 const clock = { now: () => new Date(Date.now() + aheadMs) };
 const chat = await createChatRoom({ clock });
-const { db, open, ask, telegram, settle } = chat;
+const { db, open, ask, telegram, settle, last, labels } = chat;
 
 /** `good` is pressed where a button has these words, else typed; of `bad` all are typed, and `why` is what the last is told. */
 type Asked = { good: () => string; bad: [string, string, string]; why: RegExp };
@@ -91,14 +91,6 @@ const rowOf = (form: string, step: string): Row => {
 const STEPS = FORMS.flatMap((form) => form.steps.map((step) => ({ form: form.name, step: step.name })));
 const isAsked = ({ form, step }: { form: string; step: string }) => ANSWERS[form]?.[step] !== NEVER_ASKED;
 
-const last = () =>
-  telegram()
-    .messages(ANN)
-    .findLast((message) => message.from.isBot)!;
-const labels = () =>
-  last()
-    .buttons.flat()
-    .map((button) => button.text);
 const type = async (text: string) => {
   telegram().say(ANN, ANN, text);
   await settle();

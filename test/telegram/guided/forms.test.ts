@@ -55,16 +55,8 @@ const cake: Form = {
 };
 
 const chat = await createChatRoom({ clock, forms: [cake] });
-const { ask: say, open, telegram, db, settle, deliver, audited } = chat;
+const { ask: say, open, telegram, db, settle, deliver, audited, last, labels } = chat;
 
-const last = () =>
-  telegram()
-    .messages(ANN)
-    .findLast((message) => message.from.isBot)!;
-const labels = () =>
-  last()
-    .buttons.flat()
-    .map((button) => button.text);
 const shows = (text: string | RegExp) =>
   vi.waitFor(() => expect(last().text).toMatch(text), { timeout: 8_000, interval: 10 });
 const press = async (button: string) => {

@@ -6,17 +6,9 @@ import { ANN, createChatRoom } from '../chat-room.ts';
 
 vi.setConfig({ testTimeout: 20_000 });
 const chat = await createChatRoom({ tellsProduct: true });
-const { db, open, telegram, settle } = chat;
+const { db, open, telegram, settle, last, labels } = chat;
 
 const SETTINGS = completeSettings({ ...DEFAULT_BREAKER, closeAfter: 1 }, 10_000);
-const last = () =>
-  telegram()
-    .messages(ANN)
-    .findLast((message) => message.from.isBot)!;
-const labels = () =>
-  last()
-    .buttons.flat()
-    .map((button) => button.text);
 const shows = (text: RegExp) => expect(last().text).toMatch(text);
 const type = async (text: string) => {
   telegram().say(ANN, ANN, text);
