@@ -23,8 +23,8 @@ const DATABASE = 'breakwater';
 const SETTINGS = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
-  shared_buffers: '512MB',
-  max_wal_size: '2GB',
+  shared_buffers: '1GB',
+  max_wal_size: '4GB',
   max_connections: '100',
   log_checkpoints: 'off',
 };
