@@ -3,6 +3,12 @@ export function median(values: number[]): number {
   return percentile(values, 50);
 }
 
+/** The sum by the number of values. */
+export function mean(values: number[]): number {
+  if (values.length === 0) throw new Error('there is no mean of nothing');
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 /** By linear interpolation between the closest ranks (type 7 of Hyndman and Fan, 1996), as NumPy and Excel do. */
 export function percentile(values: number[], percent: number): number {
   if (values.length === 0) throw new Error('there is no percentile of nothing');

@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { distributionOf, median, pairedRatio, percentile, quarterMedians } from '../../bench/statistics.ts';
+import { distributionOf, mean, median, pairedRatio, percentile, quarterMedians } from '../../bench/statistics.ts';
 
 const samples = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 200 });
+
+test('the mean is the sum by the number of values, and there is none of nothing', () => {
+  expect(mean([1, 2, 6])).toBe(3);
+  expect(() => mean([])).toThrow('there is no mean of nothing');
+});
 
 describe('percentiles', () => {
   test('are those of NumPy (linear interpolation)', () => {
