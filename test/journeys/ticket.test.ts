@@ -28,7 +28,7 @@ test('a payment that fails becomes a card within a second, is inspected, retried
   const [first, cause, impact] = card.text.split('\n');
   expect(first).toMatch(/^P2 · UNACKNOWLEDGED · T-\d+$/);
   expect(cause).toBe('acme → activation: HTTP 503');
-  expect(impact).toMatch(/1 payments? · 1 person waiting/);
+  expect(impact).toMatch(/1 payment · 1 person waiting/);
   expect(card.text).not.toContain(paid.user_id);
   expect(labelsOf(card)).toMatch(/Acknowledge.*Inspect.*Retry/);
   expect(died.view).toMatchObject({

@@ -104,14 +104,14 @@ function join(parts: (string | null)[]): string {
 }
 
 function failuresWords(ticket: TicketView): string {
-  return `${countWords(ticket.failures)} ${failureWord(ticket)}`;
+  const ending = ticket.failures === 1 ? '' : 's';
+  return `${countWords(ticket.failures)} ${failureNoun(ticket)}${ending}${ticket.breaker ? ' failed by it' : ''}`;
 }
 
-function failureWord(ticket: TicketView): string {
-  if (isRefusal(ticket)) return 'refusals';
-  if (ticket.breaker) return 'payments failed by it';
-  if (ticket.stage === 'telegram') return 'updates';
-  return ticket.stage === 'operations' || ticket.stage === 'provider' ? 'findings' : 'payments';
+function failureNoun(ticket: TicketView): string {
+  if (isRefusal(ticket)) return 'refusal';
+  if (ticket.stage === 'telegram') return 'update';
+  return ticket.stage === 'operations' || ticket.stage === 'provider' ? 'finding' : 'payment';
 }
 
 function peopleWords(ticket: TicketView): string | null {

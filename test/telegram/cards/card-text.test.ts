@@ -42,11 +42,12 @@ test('the owner stands right below the cause, by first name, once there is one',
 });
 
 test.each<[Partial<TicketView>, RegExp]>([
-  [{ failures: 1 }, / 1 payments/],
+  [{ failures: 1 }, / 1 payment · /],
   [{ failures: 10 }, / 10 payments/],
   [{ failures: 38 }, / 20\+ payments/],
   [{ failures: 5000 }, / 5,000\+ payments/],
   [{ stage: 'intake', errorFamily: 'signature: wrong_secret', failures: 4 }, / 4 refusals/],
+  [{ stage: 'intake', errorFamily: 'signature: wrong_secret', failures: 1 }, / 1 refusal( ·|$)/],
   [{ stage: 'telegram', failures: 2 }, / 2 updates/],
   [{ stage: 'operations', failures: 2 }, / 2 findings/],
 ])('%j is counted as %s', (changes, words) => {
