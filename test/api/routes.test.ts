@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { carriesToken } from '../../src/api/bearer.ts';
 import type { EntitlementView } from '../../src/api/entitlement-view.ts';
@@ -167,6 +168,14 @@ describe('GET /api/payments', () => {
     const { status, body } = await get(`/api/payments/acme/${encodeURIComponent(transactionId)}`);
     expect(status).toBe(200);
     expect(body.transactionId).toBe(transactionId);
+  });
+
+  test('leaves out an event that only shares the key of its transaction', async () => {
+    const own = await seedEvent(db, { transaction_id: 'tx_own_key' });
+    const other = await seedEvent(db, { transaction_id: 'tx_same_key' });
+    await sql`insert into event_of_transaction values (transaction_key('tx_own_key'), ${other})`.execute(db);
+    const { body } = await get('/api/payments/acme/tx_own_key');
+    expect((body.events as { id: string }[]).map(({ id }) => id)).toEqual([`acme.${own}`]);
   });
 
   test('finds a provider whose name needs encoding', async () => {

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { startSandbox } from '../../sandbox/main.ts';
 import { findRedriveReport, redriveEvent, redriveTicket } from '../../src/delivery/redrive.ts';
@@ -108,6 +109,18 @@ describe('without a product to tell', () => {
     await deliver();
     expect(await has()).toBe(true);
     expect((await readEvent(nameless)).state).toBe('applied');
+  });
+
+  test('… and goes on waiting when the other event only shares the key of its transaction', async () => {
+    const nameless = await insertEvent(db, { transactionId: `tx${n}`, userId: null });
+    const learnt = await insertEvent(db, { transactionId: `other${n}`, userId: null });
+    await deliver();
+    const { due_at: dueAt } = await readEvent(nameless);
+    await sql`insert into event_of_transaction values (transaction_key(${`other${n}`}), ${nameless.id})`.execute(db);
+    await paid({ transactionId: `other${n}` });
+    await deliver();
+    expect((await readEvent(learnt)).state).toBe('applied');
+    expect(await readEvent(nameless)).toMatchObject({ state: 'retrying', due_at: dueAt });
   });
 
   test('a payment that nobody claims for ten minutes is dead with its ticket, and applied all the same when its user is told', async () => {
