@@ -1,4 +1,4 @@
-import { insertArrivals } from '../../src/ledger/event-store.ts';
+import { insertArrivals } from '../../src/ledger/arrival-store.ts';
 import { serveWith } from './server.ts';
 
 /** Writes every webhook down by a statement of its own: as durable as the service, and stored in the same tables. */

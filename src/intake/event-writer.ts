@@ -2,12 +2,12 @@ import type { Transaction } from 'kysely';
 import type pg from 'pg';
 import { openOrAttach, raiseSeverity } from '../escalation/open-ticket.ts';
 import type { Arrival, Stored } from '../ledger/arrival.ts';
+import { insertArrivals } from '../ledger/arrival-store.ts';
 import {
   attachIfFree,
   attachToTicket,
   countReceived,
   findByDedupKeys,
-  insertArrivals,
   insertMalformed,
   type KnownEvent,
   markConflict,

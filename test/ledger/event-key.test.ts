@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { eventKey } from '../../src/ledger/event-store.ts';
+import { eventKey } from '../../src/ledger/arrival-store.ts';
 import { createTestDatabase } from '../database.ts';
 
 const { db } = await createTestDatabase();
